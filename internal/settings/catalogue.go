@@ -1,0 +1,225 @@
+package settings
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// The keys. Each stands in the catalogue below under the same number.
+const (
+	SMTPMaxMessageSize IntKey = iota
+	SMTPMaxRecipients  IntKey = iota
+	SMTPMaxErrors      IntKey = iota
+	SMTPMaxCommands    IntKey = iota
+
+	SMTPIdleTimeout    DurationKey = iota
+	SMTPLoginTimeout   DurationKey = iota
+	SMTPSessionTimeout DurationKey = iota
+	SMTPDataTimeout    DurationKey = iota
+	SMTPGreetDelay     DurationKey = iota
+
+	SMTPMaxConnections      IntKey = iota
+	SMTPMaxConnectionsPerIP IntKey = iota
+
+	SMTPMaxMessagesPerConnection IntKey = iota
+
+	LimitsConnectionsPerSecondPerIP IntKey = iota
+
+	AuthAttemptsPerSecondPerIP   IntKey      = iota
+	AuthMaxFailuresPerConnection IntKey      = iota
+	AuthBackoffFree              IntKey      = iota
+	AuthBackoffInitial           DurationKey = iota
+	AuthBackoffMax               DurationKey = iota
+	AuthBackoffDecay             DurationKey = iota
+	AuthKnownNetworkTTL          DurationKey = iota
+	AuthCacheTTL                 DurationKey = iota
+	AuthMaxConcurrentHashes      IntKey      = iota
+	AuthMaxWait                  DurationKey = iota
+	PasswordIterations           IntKey      = iota
+
+	IMAPIdleTimeout              DurationKey = iota
+	IMAPLoginTimeout             DurationKey = iota
+	IMAPMaxConnections           IntKey      = iota
+	IMAPMaxConnectionsPerIP      IntKey      = iota
+	IMAPMaxConnectionsPerAccount IntKey      = iota
+	IMAPMaxLiteral               IntKey      = iota
+	IMAPMaxCommandSize           IntKey      = iota
+	IMAPMaxAppendSize            IntKey      = iota
+	IMAPMaxErrors                IntKey      = iota
+
+	DNSBLEnabled BoolKey     = iota
+	DNSBLZones   ListKey     = iota
+	DNSBLTimeout DurationKey = iota
+	DNSBLAllow   ListKey     = iota
+	DNSBLDQSKey  StringKey   = iota
+
+	QueueMaxAge       DurationKey = iota
+	QueueDelayNotice  DurationKey = iota
+	QueueRetryInitial DurationKey = iota
+	QueueRetryMax     DurationKey = iota
+	QueueConcurrency  IntKey      = iota
+	QueuePerDomain    IntKey      = iota
+
+	StoreTombstoneAge  DurationKey = iota
+	StoreTombstonesMax IntKey      = iota
+	StoreMaxKeywords   IntKey      = iota
+
+	MessageReceivedLimit IntKey = iota
+
+	QuotaDefault IntKey = iota
+
+	DirectoryGroupDepth      IntKey = iota
+	DirectoryGroupRecipients IntKey = iota
+
+	settingCount = iota
+)
+
+var catalogue = [settingCount]Definition{
+	SMTPMaxMessageSize: {Name: "smtp.max_message_size", Kind: KindSize, Unit: "bytes", Min: 64 * kib, Max: 1 * gib, Default: "50MiB",
+		Doc: "Largest message taken in on any SMTP port, announced as SIZE."},
+	SMTPMaxRecipients: {Name: "smtp.max_recipients", Kind: KindCount, Unit: "recipients", Min: 100, Max: 10000, Default: "100",
+		Doc: "Recipients of one message; further RCPT commands are answered 452. RFC 5321 4.5.3.1.8 asks for 100 at least."},
+	SMTPMaxErrors: {Name: "smtp.max_errors", Kind: KindCount, Unit: "replies", Min: 1, Max: 1000, Default: "10",
+		Doc: "Refused commands after which a connection is closed with 421."},
+	SMTPMaxCommands: {Name: "smtp.max_commands", Kind: KindCount, Unit: "commands", Min: 100, Max: 1000000, Default: "10000",
+		Doc: "Commands of one connection after which it is closed with 421."},
+	SMTPIdleTimeout: {Name: "smtp.idle_timeout", Kind: KindDuration, Unit: "time", Min: int64(10 * time.Second), Max: int64(time.Hour), Default: "5m",
+		Doc: "Wait for the next command. RFC 5321 4.5.3.2.7 asks for 5 minutes."},
+	SMTPLoginTimeout: {Name: "smtp.login_timeout", Kind: KindDuration, Unit: "time", Min: int64(10 * time.Second), Max: int64(time.Hour), Default: "2m",
+		Doc: "Time from the connection to a successful login on the submission ports."},
+	SMTPSessionTimeout: {Name: "smtp.session_timeout", Kind: KindDuration, Unit: "time", Min: int64(time.Minute), Max: int64(day), Default: "30m",
+		Doc: "Whole life of a connection that has not logged in."},
+	SMTPDataTimeout: {Name: "smtp.data_timeout", Kind: KindDuration, Unit: "time", Min: int64(time.Minute), Max: int64(4 * time.Hour), Default: "10m",
+		Doc: "Time to send one message's bytes, however they drip."},
+	SMTPGreetDelay: {Name: "smtp.greet_delay", Kind: KindDuration, Unit: "time", Min: 0, Max: int64(30 * time.Second), Default: "0s",
+		Doc: "Pause before the greeting on port 25; a client that talks before it is refused."},
+	SMTPMaxConnections: {Name: "smtp.max_connections", Kind: KindCount, Unit: "connections", Min: 1, Max: 100000, Default: "1000",
+		Doc: "Concurrent connections on all SMTP ports; further ones are answered 421."},
+	SMTPMaxConnectionsPerIP: {Name: "smtp.max_connections_per_ip", Kind: KindCount, Unit: "connections", Min: 1, Max: 100000, Default: "20",
+		Doc: "Concurrent connections of one IPv4 address or IPv6 /64 on all SMTP ports."},
+	SMTPMaxMessagesPerConnection: {Name: "smtp.max_messages_per_connection", Kind: KindCount, Unit: "messages", Min: 1, Max: 1000000, Default: "1000",
+		Doc: "Messages of one connection after which it is closed with 421."},
+
+	LimitsConnectionsPerSecondPerIP: {Name: "limits.connections_per_second_per_ip", Kind: KindCount, Unit: "connections/s", Min: 1, Max: 100000, Default: "50",
+		Doc: "New connections per second of one IPv4 address or IPv6 /64 on the mail ports."},
+
+	AuthAttemptsPerSecondPerIP: {Name: "auth.attempts_per_second_per_ip", Kind: KindCount, Unit: "attempts/s", Min: 1, Max: 10000, Default: "10",
+		Doc: "Login attempts per second of one IPv4 address or IPv6 /64 on every service together."},
+	AuthMaxFailuresPerConnection: {Name: "auth.max_failures_per_connection", Kind: KindCount, Unit: "attempts", Min: 1, Max: 100, Default: "3",
+		Doc: "Failed logins after which a connection is closed."},
+	AuthBackoffFree: {Name: "auth.backoff_free", Kind: KindCount, Unit: "attempts", Min: 0, Max: 1000, Default: "3",
+		Doc: "Failed logins of one network to one account before it is slowed."},
+	AuthBackoffInitial: {Name: "auth.backoff_initial", Kind: KindDuration, Unit: "time", Min: int64(100 * time.Millisecond), Max: int64(time.Minute), Default: "1s",
+		Doc: "First delay of a network that failed to log in to an account; doubles with each further failure."},
+	AuthBackoffMax: {Name: "auth.backoff_max", Kind: KindDuration, Unit: "time", Min: int64(time.Second), Max: int64(day), Default: "15m",
+		Doc: "Longest such delay. Attempts that would wait longer than auth.max_wait are refused until it is over."},
+	AuthBackoffDecay: {Name: "auth.backoff_decay", Kind: KindDuration, Unit: "time", Min: int64(time.Minute), Max: int64(30 * day), Default: "10m",
+		Doc: "Quiet time after which one failed login is forgiven."},
+	AuthKnownNetworkTTL: {Name: "auth.known_network_ttl", Kind: KindDuration, Unit: "time", Min: 0, Max: int64(90 * day), Default: "30d",
+		Doc: "How long a network from which an account has logged in is trusted with typing errors: the delay between its attempts stays short."},
+	AuthCacheTTL: {Name: "auth.cache_ttl", Kind: KindDuration, Unit: "time", Min: 0, Max: int64(time.Hour), Default: "10m",
+		Doc: "How long a correct password is recognised without hashing it anew; 0 switches that off. No password is kept for it."},
+	AuthMaxConcurrentHashes: {Name: "auth.max_concurrent_hashes", Kind: KindCount, Unit: "hashes", Min: 0, Max: 256, Default: "0",
+		Doc: "Passwords hashed at the same time; 0 means one for each two processors. No network gets more than half."},
+	AuthMaxWait: {Name: "auth.max_wait", Kind: KindDuration, Unit: "time", Min: int64(time.Second), Max: int64(time.Minute), Default: "10s",
+		Doc: "Longest wait of a login attempt for its turn, after which it is refused for now."},
+	PasswordIterations: {Name: "password.pbkdf2_iterations", Kind: KindCount, Unit: "rounds", Min: 600000, Max: 10000000, Default: "600000",
+		Doc: "PBKDF2-SHA256 rounds of stored passwords. Raising it re-hashes each password at its next login by PLAIN."},
+
+	IMAPIdleTimeout: {Name: "imap.idle_timeout", Kind: KindDuration, Unit: "time", Min: int64(30 * time.Minute), Max: int64(day), Default: "30m",
+		Doc: "Wait for the next command of a session that has logged in. RFC 9051 5.4 asks for 30 minutes at least."},
+	IMAPLoginTimeout: {Name: "imap.login_timeout", Kind: KindDuration, Unit: "time", Min: int64(10 * time.Second), Max: int64(time.Hour), Default: "60s",
+		Doc: "Time from the connection to a successful login."},
+	IMAPMaxConnections: {Name: "imap.max_connections", Kind: KindCount, Unit: "connections", Min: 1, Max: 1000000, Default: "10000",
+		Doc: "Concurrent IMAP connections."},
+	IMAPMaxConnectionsPerIP: {Name: "imap.max_connections_per_ip", Kind: KindCount, Unit: "connections", Min: 1, Max: 1000000, Default: "1000",
+		Doc: "Concurrent IMAP connections of one IPv4 address or IPv6 /64. Offices share an address, and each client opens several."},
+	IMAPMaxConnectionsPerAccount: {Name: "imap.max_connections_per_account", Kind: KindCount, Unit: "connections", Min: 1, Max: 10000, Default: "100",
+		Doc: "Concurrent IMAP connections of one account."},
+	IMAPMaxLiteral: {Name: "imap.max_literal_size", Kind: KindSize, Unit: "bytes", Min: 4 * kib, Max: 16 * mib, Default: "256KiB",
+		Doc: "Largest literal of a command other than APPEND, after login. Before login it is 4 KiB."},
+	IMAPMaxCommandSize: {Name: "imap.max_command_size", Kind: KindSize, Unit: "bytes", Min: 8 * kib, Max: 64 * mib, Default: "1MiB",
+		Doc: "Largest command with its literals other than APPEND's, after login. Before login it is 8 KiB."},
+	IMAPMaxAppendSize: {Name: "imap.max_append_size", Kind: KindSize, Unit: "bytes", Min: 64 * kib, Max: 1 * gib, Default: "50MiB",
+		Doc: "Largest message that APPEND takes, announced as APPENDLIMIT."},
+	IMAPMaxErrors: {Name: "imap.max_errors", Kind: KindCount, Unit: "responses", Min: 1, Max: 1000, Default: "20",
+		Doc: "Commands answered BAD in a row after which a session is closed."},
+
+	DNSBLEnabled: {Name: "dnsbl.enabled", Kind: KindBool, Unit: "switch", Default: "true",
+		Doc: "Ask block lists about clients of port 25 before MAIL is accepted."},
+	DNSBLZones: {Name: "dnsbl.zones", Kind: KindList, Unit: "domain names", Min: 0, Max: 20, Default: "zen.spamhaus.org", Check: checkDomainName,
+		Doc: "Block lists that refuse a client."},
+	DNSBLTimeout: {Name: "dnsbl.timeout", Kind: KindDuration, Unit: "time", Min: int64(100 * time.Millisecond), Max: int64(time.Minute), Default: "5s",
+		Doc: "Wait for a block list's answer; without one the mail is accepted and an alert raised."},
+	DNSBLAllow: {Name: "dnsbl.allow", Kind: KindList, Unit: "addresses or networks", Min: 0, Max: 10000, Default: "", Check: checkNetwork,
+		Doc: "Clients that are never looked up, such as 192.0.2.1 or 2001:db8::/32."},
+	DNSBLDQSKey: {Name: "dnsbl.dqs_key", Kind: KindString, Unit: "text", Min: 0, Max: 128, Default: "", Secret: true, Check: checkLabel,
+		Doc: "Spamhaus DQS key: zones of spamhaus.org are then asked as KEY.zone.dq.spamhaus.net, which works through any resolver."},
+
+	QueueMaxAge: {Name: "queue.max_age", Kind: KindDuration, Unit: "time", Min: int64(time.Hour), Max: int64(30 * day), Default: "5d",
+		Doc: "How long delivery is tried before the sender is told that it failed. RFC 5321 4.5.4.1 asks for 4 to 5 days."},
+	QueueDelayNotice: {Name: "queue.delay_notice", Kind: KindDuration, Unit: "time", Min: int64(10 * time.Minute), Max: int64(5 * day), Default: "4h",
+		Doc: "When the sender is told that a message still waits."},
+	QueueRetryInitial: {Name: "queue.retry_initial", Kind: KindDuration, Unit: "time", Min: int64(10 * time.Second), Max: int64(day), Default: "5m",
+		Doc: "First pause between attempts; grows with each."},
+	QueueRetryMax: {Name: "queue.retry_max", Kind: KindDuration, Unit: "time", Min: int64(time.Minute), Max: int64(day), Default: "4h",
+		Doc: "Longest pause between attempts."},
+	QueueConcurrency: {Name: "queue.concurrency", Kind: KindCount, Unit: "deliveries", Min: 1, Max: 10000, Default: "100",
+		Doc: "Deliveries at the same time."},
+	QueuePerDomain: {Name: "queue.per_domain", Kind: KindCount, Unit: "deliveries", Min: 1, Max: 1000, Default: "5",
+		Doc: "Deliveries at the same time to one destination domain."},
+
+	StoreTombstoneAge: {Name: "store.tombstone_age", Kind: KindDuration, Unit: "time", Min: int64(day), Max: int64(3650 * day), Default: "90d",
+		Doc: "How long it is remembered which messages were expunged, for clients that were away (QRESYNC)."},
+	StoreTombstonesMax: {Name: "store.tombstones_max", Kind: KindCount, Unit: "messages", Min: 100, Max: 10000000, Default: "100000",
+		Doc: "How many expunged messages a mailbox remembers at most."},
+	StoreMaxKeywords: {Name: "store.max_keywords", Kind: KindCount, Unit: "keywords", Min: 8, Max: 58, Default: "58",
+		Doc: "Keywords in use at the same time in one mailbox."},
+
+	MessageReceivedLimit: {Name: "message.received_limit", Kind: KindCount, Unit: "fields", Min: 10, Max: 500, Default: "50",
+		Doc: "Received fields above which a message is refused as a loop."},
+
+	QuotaDefault: {Name: "quota.default", Kind: KindSize, Unit: "bytes", Min: 0, Max: 1 << 50, Default: "0",
+		Doc: "Storage of accounts that have no quota of their own; 0 means no limit."},
+
+	DirectoryGroupDepth: {Name: "directory.group_depth", Kind: KindCount, Unit: "groups", Min: 1, Max: 32, Default: "8",
+		Doc: "How deep groups within groups are followed."},
+	DirectoryGroupRecipients: {Name: "directory.group_recipients", Kind: KindCount, Unit: "recipients", Min: 1, Max: 100000, Default: "5000",
+		Doc: "Recipients that one address may stand for when all its groups are unfolded."},
+}
+
+func checkDomainName(s string) error {
+	for _, label := range strings.Split(strings.TrimSuffix(s, "."), ".") {
+		if err := checkLabel(label); err != nil {
+			return fmt.Errorf("%q is not a domain name; write one such as zen.spamhaus.org", s)
+		}
+	}
+	if len(s) > 253 || !strings.Contains(s, ".") {
+		return fmt.Errorf("%q is not a domain name; write one such as zen.spamhaus.org", s)
+	}
+	return nil
+}
+
+func checkLabel(s string) error {
+	ok := len(s) > 0 && len(s) <= 63 && !strings.HasPrefix(s, "-") && !strings.HasSuffix(s, "-")
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		ok = ok && (c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_')
+	}
+	if !ok {
+		return fmt.Errorf("this is not one label of a domain name; write letters and digits only")
+	}
+	return nil
+}
+
+func checkNetwork(s string) error {
+	if _, err := netip.ParsePrefix(s); err == nil {
+		return nil
+	}
+	if _, err := netip.ParseAddr(s); err == nil {
+		return nil
+	}
+	return fmt.Errorf("%q is not an address or network; write one such as 192.0.2.1 or 2001:db8::/32", s)
+}
