@@ -1,0 +1,202 @@
+package resolver
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// TXT gives the texts at name, the strings of each record joined (RFC 7208 3.3, RFC 6376 3.6.2.2).
+func (r *Resolver) TXT(ctx context.Context, name string) (Answer[string], error) {
+	return values(ctx, r, name, dns.TypeTXT, func(rr dns.RR) (string, bool) {
+		txt, ok := rr.(*dns.TXT)
+		if !ok {
+			return "", false
+		}
+		return unescape(strings.Join(txt.Txt, "")), true
+	})
+}
+
+// MX gives the mail exchangers of name, the most preferred first. Hosts are lower case without the final dot, but for
+// the "." of a null MX.
+func (r *Resolver) MX(ctx context.Context, name string) (Answer[MX], error) {
+	a, err := values(ctx, r, name, dns.TypeMX, func(rr dns.RR) (MX, bool) {
+		mx, ok := rr.(*dns.MX)
+		if !ok {
+			return MX{}, false
+		}
+		return MX{Host: host(mx.Mx), Preference: mx.Preference}, true
+	})
+	slices.SortStableFunc(a.Values, func(x, y MX) int { return int(x.Preference) - int(y.Preference) })
+	return a, err
+}
+
+// LookupA gives the IPv4 addresses of name.
+func (r *Resolver) LookupA(ctx context.Context, name string) (Answer[netip.Addr], error) {
+	return values(ctx, r, name, dns.TypeA, func(rr dns.RR) (netip.Addr, bool) {
+		a, ok := rr.(*dns.A)
+		if !ok {
+			return netip.Addr{}, false
+		}
+		ip, ok := netip.AddrFromSlice(a.A.To4())
+		return ip, ok
+	})
+}
+
+// LookupAAAA gives the IPv6 addresses of name.
+func (r *Resolver) LookupAAAA(ctx context.Context, name string) (Answer[netip.Addr], error) {
+	return values(ctx, r, name, dns.TypeAAAA, func(rr dns.RR) (netip.Addr, bool) {
+		a, ok := rr.(*dns.AAAA)
+		if !ok {
+			return netip.Addr{}, false
+		}
+		ip, ok := netip.AddrFromSlice(a.AAAA.To16())
+		return ip, ok
+	})
+}
+
+// LookupHost gives the IPv6 and IPv4 addresses of name, asked for at the same time. One kind is enough: an error comes
+// only when there is neither, and it is temporary if either answer failed to come.
+func (r *Resolver) LookupHost(ctx context.Context, name string) (Answer[netip.Addr], error) {
+	type half struct {
+		answer Answer[netip.Addr]
+		err    error
+	}
+	six := make(chan half, 1)
+	go func() {
+		a, err := r.LookupAAAA(ctx, name)
+		six <- half{a, err}
+	}()
+	a4, err4 := r.LookupA(ctx, name)
+	h6 := <-six
+	switch {
+	case err4 == nil && h6.err == nil:
+		return Answer[netip.Addr]{
+			Values:    append(slices.Clip(h6.answer.Values), a4.Values...),
+			TTL:       min(a4.TTL, h6.answer.TTL),
+			Authentic: a4.Authentic && h6.answer.Authentic,
+			Name:      a4.Name,
+		}, nil
+	case err4 == nil:
+		return a4, nil
+	case h6.err == nil:
+		return h6.answer, nil
+	case IsTemporary(h6.err):
+		return h6.answer, h6.err
+	default:
+		return a4, err4
+	}
+}
+
+// LookupPTR gives the names of an address, lower case without the final dot.
+func (r *Resolver) LookupPTR(ctx context.Context, ip netip.Addr) (Answer[string], error) {
+	name, err := dns.ReverseAddr(ip.Unmap().WithZone("").String())
+	if err != nil {
+		return Answer[string]{}, notAName(ip.String())
+	}
+	return values(ctx, r, name, dns.TypePTR, func(rr dns.RR) (string, bool) {
+		ptr, ok := rr.(*dns.PTR)
+		if !ok {
+			return "", false
+		}
+		return host(ptr.Ptr), true
+	})
+}
+
+// TLSA gives the records of RFC 6698 at name, such as "_25._tcp.mx.example.test".
+func (r *Resolver) TLSA(ctx context.Context, name string) (Answer[TLSA], error) {
+	return values(ctx, r, name, dns.TypeTLSA, tlsaValue)
+}
+
+// LookupTXT is TXT in the form of net.Resolver.
+func (r *Resolver) LookupTXT(ctx context.Context, name string) ([]string, error) {
+	a, err := r.TXT(ctx, name)
+	return a.Values, err
+}
+
+// LookupMX is MX in the form of net.Resolver: host names end in a dot.
+func (r *Resolver) LookupMX(ctx context.Context, name string) ([]*net.MX, error) {
+	a, err := r.MX(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]*net.MX, len(a.Values))
+	for i, mx := range a.Values {
+		list[i] = &net.MX{Host: dns.Fqdn(mx.Host), Pref: mx.Preference}
+	}
+	return list, nil
+}
+
+// LookupIPAddr is LookupHost in the form of net.Resolver.
+func (r *Resolver) LookupIPAddr(ctx context.Context, name string) ([]net.IPAddr, error) {
+	a, err := r.LookupHost(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]net.IPAddr, len(a.Values))
+	for i, ip := range a.Values {
+		list[i] = net.IPAddr{IP: ip.AsSlice()}
+	}
+	return list, nil
+}
+
+// LookupAddr is LookupPTR in the form of net.Resolver: names end in a dot.
+func (r *Resolver) LookupAddr(ctx context.Context, addr string) ([]string, error) {
+	ip, err := netip.ParseAddr(addr)
+	if err != nil {
+		return nil, notAName(addr)
+	}
+	a, err := r.LookupPTR(ctx, ip)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]string, len(a.Values))
+	for i, name := range a.Values {
+		list[i] = dns.Fqdn(name)
+	}
+	return list, nil
+}
+
+// values asks and turns the records of the answer into values; records that do not turn are left out.
+func values[T any](ctx context.Context, r *Resolver, name string, qtype uint16, value func(dns.RR) (T, bool)) (Answer[T], error) {
+	e, err := r.ask(ctx, name, qtype)
+	if err != nil {
+		return Answer[T]{}, err
+	}
+	a := Answer[T]{
+		Values:    make([]T, 0, len(e.records)),
+		TTL:       max(0, e.expires.Sub(r.clock.Now())).Truncate(time.Second),
+		Authentic: e.authentic,
+		Name:      e.name,
+	}
+	for _, rr := range e.records {
+		if v, ok := value(rr); ok {
+			a.Values = append(a.Values, v)
+		}
+	}
+	if len(a.Values) == 0 {
+		return a, dnsError(name, "", ErrNoData)
+	}
+	return a, nil
+}
+
+func tlsaValue(rr dns.RR) (TLSA, bool) {
+	t, ok := rr.(*dns.TLSA)
+	if !ok {
+		return TLSA{}, false
+	}
+	data, err := decodeHex(t.Certificate)
+	return TLSA{Usage: t.Usage, Selector: t.Selector, Matching: t.MatchingType, Data: data}, err == nil
+}
+
+func host(name string) string {
+	if name == "." {
+		return name
+	}
+	return strings.ToLower(strings.TrimSuffix(name, "."))
+}
