@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const password = "Postern-demo-1"
+
+// lab is a running server and what the rows need of it.
+type lab struct {
+	binary   string
+	cmd      *exec.Cmd
+	data     string
+	portBase int
+	messages int // in the mailbox that is read
+	log      bytes.Buffer
+	filled   bool // the mailbox that is read is there
+}
+
+func startLab(binary string, portBase, messages int, dir string) (*lab, error) {
+	data, err := os.MkdirTemp(dir, "data-")
+	if err != nil {
+		return nil, err
+	}
+	l := &lab{binary: binary, data: data, portBase: portBase, messages: messages}
+	l.cmd = exec.Command(binary, "demo", "--data", data, "--port-base", strconv.Itoa(portBase))
+	l.cmd.Stdout, l.cmd.Stderr = io.Discard, &l.log
+	if err := l.cmd.Start(); err != nil {
+		return nil, err
+	}
+	deadline := time.Now().Add(30 * time.Second)
+	for _, port := range []int{25, 587, 465, 993} {
+		for {
+			conn, err := net.Dial("tcp", l.address(port))
+			if err == nil {
+				conn.Close()
+				break
+			}
+			if time.Now().After(deadline) {
+				l.stop()
+				return nil, fmt.Errorf("port %d does not answer: %s", portBase+port, l.log.String())
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	return l, nil
+}
+
+func (l *lab) stop() {
+	l.cmd.Process.Signal(os.Interrupt)
+	done := make(chan struct{})
+	go func() { l.cmd.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(20 * time.Second):
+		l.cmd.Process.Kill()
+		<-done
+	}
+	os.RemoveAll(l.data)
+}
+
+func (l *lab) address(standardPort int) string {
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(l.portBase+standardPort))
+}
+
+// settings sets policy by the command, as an administrator would.
+func (l *lab) setting(key, value string) error {
+	out, err := exec.Command(l.binary, "settings", "set", key, value, "--config", filepath.Join(l.data, "postern.toml")).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("settings set %s: %v: %s", key, err, out)
+	}
+	return nil
+}
+
+func clientTLS() *tls.Config {
+	return &tls.Config{InsecureSkipVerify: true, ServerName: "localhost", ClientSessionCache: nil}
+}
+
+// cpu is the processor time that the server has used so far.
+func (l *lab) cpu() time.Duration {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", l.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	user, _ := strconv.ParseInt(fields[11], 10, 64)
+	system, _ := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+system) * 10 * time.Millisecond // USER_HZ is 100 on Linux
+}
+
+// resident is the memory that the server holds now, in bytes.
+func (l *lab) resident() int64 {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", l.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.SplitSeq(string(b), "\n") {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kib, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
+			return kib << 10
+		}
+	}
+	return 0
+}
+
+// metric reads one number from the admin socket's Prometheus page; labels, if any, are summed over.
+func (l *lab) metric(name string) (float64, error) {
+	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", filepath.Join(l.data, "admin.sock"))
+	}}}
+	defer client.CloseIdleConnections()
+	resp, err := client.Get("http://admin/metrics")
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	sum, found := 0.0, false
+	for s := bufio.NewScanner(resp.Body); s.Scan(); {
+		line := s.Text()
+		if rest, ok := strings.CutPrefix(line, name); ok && (strings.HasPrefix(rest, " ") || strings.HasPrefix(rest, "{")) {
+			value, err := strconv.ParseFloat(line[strings.LastIndexByte(line, ' ')+1:], 64)
+			if err != nil {
+				return 0, err
+			}
+			sum, found = sum+value, true
+		}
+	}
+	if !found {
+		return 0, fmt.Errorf("the server has no metric %s", name)
+	}
+	return sum, nil
+}
