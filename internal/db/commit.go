@@ -1,0 +1,309 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	queueLength = 1024
+	// A batch ends when nothing waits, or at these bounds, so that the first in it is not kept waiting for long.
+	batchWorks = 512
+	batchTime  = 50 * time.Millisecond
+)
+
+// work is one call of Write on its way through the committer.
+type work struct {
+	ctx  context.Context
+	fn   func(*Tx) error
+	done chan error
+}
+
+// committer owns the connection that writes.
+type committer struct {
+	d     *DB
+	queue chan *work
+	pool  sync.Pool
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt
+	ended chan struct{}
+
+	mu      sync.RWMutex // held for reading while a work enters the queue, so that none enters after stop
+	stopped bool
+
+	uncertainMu sync.Mutex
+	uncertain   []func()
+
+	commits, works, failed, retried atomic.Uint64
+}
+
+func newCommitter(ctx context.Context, d *DB) (*committer, error) {
+	conn, err := d.engine.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c := &committer{d: d, queue: make(chan *work, queueLength), conn: conn, stmts: map[string]*sql.Stmt{}, ended: make(chan struct{})}
+	c.pool.New = func() any { return &work{done: make(chan error, 1)} }
+	go c.run()
+	return c, nil
+}
+
+// stop lets the committer finish what is queued and waits for it.
+func (c *committer) stop() {
+	c.mu.Lock()
+	c.stopped = true
+	c.mu.Unlock()
+	close(c.queue)
+	<-c.ended
+}
+
+// Write runs fn in a transaction and returns once its effects are durable, or with fn's error once they are undone.
+//
+// fn runs on the committer's goroutine, together with the works of others: it must be short, do no I/O but SQL through
+// tx, and never call Write. It may be run again from its start, so it must set what it returns anew each time. An
+// error of fn rolls back only its own work; a commit that fails fails every work of the batch. When ctx ends before fn
+// began, fn is not run; once it began its outcome is waited for.
+func (d *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
+	c := d.committer
+	w := c.pool.Get().(*work)
+	w.ctx, w.fn = ctx, fn
+	if err := c.enqueue(ctx, w); err != nil {
+		return err
+	}
+	err := <-w.done
+	w.ctx, w.fn = nil, nil
+	c.pool.Put(w)
+	var p *panicked
+	if errors.As(err, &p) {
+		panic(p.value)
+	}
+	return err
+}
+
+func (c *committer) enqueue(ctx context.Context, w *work) error {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	if c.stopped {
+		return ErrClosed
+	}
+	select {
+	case c.queue <- w:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// OnUncertain registers a function that the committer calls when a COMMIT failed in a way that leaves open whether the
+// engine kept it (a connection lost to PostgreSQL). Whoever mirrors the database in memory must then read it anew.
+func (d *DB) OnUncertain(fn func()) {
+	d.committer.uncertainMu.Lock()
+	defer d.committer.uncertainMu.Unlock()
+	d.committer.uncertain = append(d.committer.uncertain, fn)
+}
+
+func (c *committer) run() {
+	defer close(c.ended)
+	for first := range c.queue {
+		c.serve(first)
+	}
+	for _, s := range c.stmts {
+		_ = s.Close()
+	}
+	if c.conn != nil {
+		_ = c.conn.Close()
+	}
+}
+
+// serve carries the first work, and all that wait behind it, to their answers.
+//
+// Most batches go through at once. When the engine gives up a whole transaction because of one work (the disk is full),
+// that work gets its error and the others are run again without it, so each round answers at least one work.
+func (c *committer) serve(first *work) {
+	works := []*work{first}
+	for round := 0; len(works) > 0; round++ {
+		b := &batch{c: c, rerun: round > 0}
+		works = b.run(works)
+		if round >= batchWorks+retriesAtMax {
+			for _, w := range works {
+				c.answer(w, errors.New("the database could not settle a batch of works"))
+			}
+			return
+		}
+		c.retried.Add(uint64(len(works)))
+	}
+}
+
+func (c *committer) answer(w *work, err error) {
+	c.works.Add(1)
+	if err != nil {
+		c.failed.Add(1)
+	}
+	w.done <- err
+}
+
+// batch is one transaction.
+type batch struct {
+	c     *committer
+	rerun bool
+	tx    Tx
+	ran   []*work // ran well and wait for the commit
+}
+
+// run takes the given works and, the first time, as many as wait in the queue; it answers them and returns those that
+// must be run again.
+func (b *batch) run(works []*work) (again []*work) {
+	b.tx = Tx{c: b.c}
+	start := time.Now()
+	for i := 0; ; i++ {
+		var w *work
+		switch {
+		case i < len(works):
+			w = works[i]
+		case b.rerun || i >= batchWorks || (i&15 == 15 && time.Since(start) > batchTime):
+			return b.commit()
+		default:
+			select {
+			case next, ok := <-b.c.queue:
+				if !ok {
+					return b.commit()
+				}
+				w = next
+			default:
+				return b.commit()
+			}
+		}
+		outcome, err := b.try(w)
+		switch {
+		case err == nil:
+			b.ran = append(b.ran, w)
+		case outcome == fateWork:
+			b.c.answer(w, err)
+		default:
+			return b.abandon(w, err, outcome, works[min(i+1, len(works)):])
+		}
+	}
+}
+
+// abandon rolls the transaction back because of w. The others are run again.
+func (b *batch) abandon(w *work, err error, outcome fate, rest []*work) (again []*work) {
+	b.rollback()
+	again = append(b.ran, rest...)
+	if outcome == fateSevered {
+		b.c.reconnect()
+	}
+	if outcome == fateRetry && b.tx.retries < retriesAtMax {
+		return append(again, w)
+	}
+	b.c.answer(w, err)
+	return again
+}
+
+// try runs one work behind its savepoint.
+func (b *batch) try(w *work) (outcome fate, err error) {
+	if err := w.ctx.Err(); err != nil {
+		return fateWork, err
+	}
+	t := &b.tx
+	t.enterWork(len(b.ran) > 0)
+	err = t.call(w.fn)
+	if err == nil && t.broken == nil {
+		return fateWork, t.leaveWork()
+	}
+	if t.broken != nil && fateOf(t.broken) != fateWork {
+		return fateOf(t.broken), translate(errors.Join(err, t.broken))
+	}
+	if err == nil {
+		err = t.broken
+	}
+	if undo := t.undoWork(); undo != nil {
+		return fateBatch, errors.Join(err, undo)
+	}
+	return fateWork, err
+}
+
+// commit makes the transaction durable and answers its works.
+func (b *batch) commit() (again []*work) {
+	t := &b.tx
+	if err := t.beforeCommit(); err != nil {
+		b.rollback()
+		for _, w := range b.ran {
+			b.c.answer(w, err)
+		}
+		return nil
+	}
+	if t.begun {
+		if err := t.raw("COMMIT"); err != nil {
+			return b.commitFailed(err)
+		}
+		b.c.commits.Add(1)
+	}
+	for _, hook := range t.hooks {
+		hook()
+	}
+	for _, w := range b.ran {
+		b.c.answer(w, nil)
+	}
+	if t.begun {
+		b.c.d.engine.committed(context.Background(), b.c.conn)
+	}
+	return nil
+}
+
+func (b *batch) commitFailed(err error) (again []*work) {
+	outcome := fateOf(err)
+	b.rollback()
+	switch {
+	case outcome == fateRetry && len(b.ran) > 0:
+		return b.ran
+	case outcome == fateSevered:
+		b.c.reconnect()
+		b.c.tellUncertain()
+	}
+	err = translate(fmt.Errorf("commit: %w", err))
+	for _, w := range b.ran {
+		b.c.answer(w, err)
+	}
+	return nil
+}
+
+func (b *batch) rollback() {
+	if b.tx.begun {
+		// The engine may have rolled back already; then it says so, and there is nothing left to do.
+		_ = b.tx.raw("ROLLBACK")
+	}
+	b.tx.undoAll()
+}
+
+func (c *committer) tellUncertain() {
+	c.uncertainMu.Lock()
+	defer c.uncertainMu.Unlock()
+	for _, fn := range c.uncertain {
+		fn()
+	}
+}
+
+// reconnect replaces a lost connection. If that fails, the next batch tries again.
+func (c *committer) reconnect() {
+	for _, s := range c.stmts {
+		_ = s.Close()
+	}
+	c.stmts = map[string]*sql.Stmt{}
+	if c.conn != nil {
+		_ = c.conn.Close()
+		c.conn = nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	conn, err := c.d.engine.connect(ctx)
+	if err != nil {
+		c.d.log.Error("database connection lost", "error", err)
+		return
+	}
+	c.conn = conn
+}
