@@ -53,5 +53,7 @@ set sort = mailbox-order
 		t.Fatalf("mutt read %q, %v\n%s", text, err, screen)
 	}
 	arrives(t, s, "alice@example.test", "Archive", 1, "Hello from mutt.")
-	s.Messages(t, "alice@example.test", "INBOX", 0)
+	if n := s.Count(t, "alice@example.test", "INBOX"); n != 0 {
+		t.Fatalf("%d messages stayed in INBOX", n)
+	}
 }

@@ -22,7 +22,19 @@ func (s *Server) IMAP(t testing.TB, user string) *imapclient.Client {
 	return c
 }
 
-// Messages waits until the mailbox of user holds n messages and gives their bytes in order.
+// Count is how many messages STATUS tells of.
+func (s *Server) Count(t testing.TB, user, mailbox string) int {
+	t.Helper()
+	c := s.IMAP(t, user)
+	defer c.Close()
+	data, err := c.Status(mailbox, &imap.StatusOptions{NumMessages: true}).Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(*data.NumMessages)
+}
+
+// Messages waits until the mailbox of user holds n messages, at least one, and gives their bytes in order.
 func (s *Server) Messages(t testing.TB, user, mailbox string, n int) [][]byte {
 	t.Helper()
 	c := s.IMAP(t, user)
@@ -40,9 +52,6 @@ func (s *Server) Messages(t testing.TB, user, mailbox string, n int) [][]byte {
 			t.Fatalf("%s has %d messages in %s, not %d", user, data.NumMessages, mailbox, n)
 		}
 		<-time.After(20 * time.Millisecond)
-	}
-	if n == 0 {
-		return nil
 	}
 	var all imap.SeqSet
 	all.AddRange(1, 0)
