@@ -104,6 +104,8 @@ type snapshot [settingCount]value
 type Settings struct {
 	now   atomic.Pointer[snapshot]
 	store storage
+	// invalid are the names of settings whose stored values were refused at Open.
+	invalid []string
 
 	mu        sync.Mutex
 	watchers  map[int]func(name string)
