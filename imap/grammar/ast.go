@@ -170,10 +170,12 @@ type Status struct {
 // next command is read.
 type Append struct {
 	Mailbox string
-	reader  *Reader
-	item    *AppendItem
-	done    bool
-	err     error
+
+	reader *Reader
+	first  *AppendItem // read with the command, not yet given out
+	item   *AppendItem // given out last
+	count  int
+	err    error
 }
 
 // AppendItem is one message of an APPEND. It is an io.Reader of the message; the
@@ -187,9 +189,9 @@ type AppendItem struct {
 	Binary   bool      // literal8: may hold NUL. RFC 9051 4.3.1
 	UTF8     bool      // came in UTF8 (…). RFC 6855 4
 
-	append  *Append
-	left    int64
-	invited bool
+	append *Append
+	header literalHeader
+	open   bool // invited, and its bytes are next
 }
 
 // Expunge is EXPUNGE, and UID EXPUNGE when UID. RFC 9051 6.4.3, 6.4.9
@@ -231,7 +233,7 @@ type SearchOp uint8
 const (
 	SearchAll        SearchOp = iota
 	SearchAnd                 // Keys
-	SearchOr                  // Keys, exactly two
+	SearchOr                  // Keys, two or more: nested ORs are one
 	SearchNot                 // Keys, exactly one
 	SearchSeq                 // Set, of sequence numbers, or Set.Saved for "$"
 	SearchUID                 // Set, of UIDs, or Set.Saved for "$"

@@ -7,12 +7,36 @@ type Error struct {
 	Command string // name as far as known, for logs
 	No      bool   // answer NO instead of BAD: well-formed but refused
 	Code    string // response code without brackets, such as "TOOBIG", or ""
-	Text    string
-	Unknown bool // there is no such command
-	Fatal   bool // the next command cannot be found: answer with BYE and close
+	Text    string // fixed text of this package, never bytes of the client
+	Unknown bool   // there is no such command
+	Fatal   bool   // the next command cannot be found: answer, say BYE, close
 }
 
 func (e *Error) Error() string { return e.Text }
 
-// Append writes the answer, with its CRLF.
-func (e *Error) Append(dst []byte) []byte { panic("not yet") }
+// Append writes the answer, with its CRLF, and the BYE of a Fatal one.
+func (e *Error) Append(dst []byte) []byte {
+	if e.Tag == "" {
+		dst = append(dst, '*')
+	} else {
+		dst = append(dst, e.Tag...)
+	}
+	// RFC 9051 7.1: an untagged NO is a warning about something else, so without
+	// a tag it is BAD.
+	if e.No && e.Tag != "" {
+		dst = append(dst, " NO "...)
+	} else {
+		dst = append(dst, " BAD "...)
+	}
+	if e.Code != "" {
+		dst = append(dst, '[')
+		dst = append(dst, e.Code...)
+		dst = append(dst, "] "...)
+	}
+	dst = append(dst, e.Text...)
+	dst = append(dst, "\r\n"...)
+	if e.Fatal {
+		dst = append(dst, "* BYE Closing the connection\r\n"...)
+	}
+	return dst
+}
