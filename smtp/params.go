@@ -16,14 +16,8 @@ type param struct {
 	hasValue bool
 }
 
-// parseParams reads the parameters behind a path. Each is preceded by one or more spaces.
+// parseParams reads the parameters that address.ParsePath found behind a path, separated by one or more spaces.
 func parseParams(s string) ([]param, error) {
-	if s == "" {
-		return nil, nil
-	}
-	if s[0] != ' ' {
-		return nil, reply.New(501, "5.5.4", "A space must precede the parameters")
-	}
 	var list []param
 	for word := range strings.SplitSeq(s, " ") {
 		if word == "" {
