@@ -25,10 +25,10 @@ type Codes struct {
 	Meaning string
 }
 
-// ParseZone reads a zone as it stands in the settings: the name, optionally "=" and codes, optionally "*" and a weight:
+// ParseZone reads a zone as it stands in the settings: the name, optionally "=" and codes with "|" between them, optionally "*" and a weight:
 //
 //	zen.spamhaus.org
-//	bl.example.org=127.0.0.2,127.0.0.4-127.0.0.9*0.5
+//	bl.example.org=127.0.0.2|127.0.0.4-127.0.0.9*0.5
 func ParseZone(s string) (Zone, error) {
 	z := Zone{Weight: 1}
 	rest, weight, ok := strings.Cut(strings.TrimSpace(s), "*")
@@ -45,7 +45,7 @@ func ParseZone(s string) (Zone, error) {
 		return z, fmt.Errorf("zone %q: %q is not a domain name", s, name)
 	}
 	if ok {
-		for text := range strings.SplitSeq(codes, ",") {
+		for text := range strings.SplitSeq(codes, "|") {
 			c, err := parseCodes(text)
 			if err != nil {
 				return z, fmt.Errorf("zone %q: %w", s, err)

@@ -33,7 +33,8 @@ func (r *Resolver) exchange(ctx context.Context, name string, qtype uint16) (*dn
 			if err != nil {
 				last = err
 				r.mark(s.addr, true)
-				r.log.Debug("dns server failed", "server", s.addr, "name", name, "type", dns.TypeToString[qtype], "error", err)
+				// Not the name: a block list's holds the key to it.
+				r.log.Debug("dns server failed", "server", s.addr, "type", dns.TypeToString[qtype], "error", err)
 				continue
 			}
 			r.mark(s.addr, false)
