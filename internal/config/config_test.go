@@ -24,7 +24,7 @@ func TestTheLeastFileGivesEveryDefault(t *testing.T) {
 	want := &Config{Path: "/etc/postern/postern.toml", Hostname: "mail.example.org", Data: "/var/lib/postern",
 		Listen: map[string][]Address{
 			"smtp": {{Port: 25}}, "submission": {{Port: 587}}, "submissions": {{Port: 465}}, "imaps": {{Port: 993}},
-			"admin": {{IP: netip.MustParseAddr("127.0.0.1"), Port: 9025}, {IP: netip.MustParseAddr("::1"), Port: 9025}},
+			"admin": {{IP: netip.MustParseAddr("127.0.0.1"), Port: 4025}, {IP: netip.MustParseAddr("::1"), Port: 4025}},
 		},
 		Database: "sqlite:/var/lib/postern/postern.db", Blobs: "/var/lib/postern/blobs", LogLevel: "info", LogFormat: "text"}
 	if d := cmp.Diff(want, c, cmpopts.EquateComparable(netip.Addr{}, netip.Prefix{}, netip.AddrPort{})); d != "" {
@@ -84,6 +84,7 @@ func TestEveryMistakeNamesItsLineAndTheMending(t *testing.T) {
 		{"hostname = \"192.0.2.1\"\ndata = \"/x\"\n", `p.toml:1: hostname: "192.0.2.1" is an IP address, not a host name; `},
 		{"hostname = \"a..b\"\ndata = \"/x\"\n", `p.toml:1: hostname: "a..b" is not a host name; `},
 		{"hostname = \"m.example\"\n", `p.toml: data: is missing; write a folder`},
+		{"hostname = \"m.example\"\ndata = \"/" + strings.Repeat("d", 100) + "\"\n", `p.toml:2: data: is too long: a Unix socket's path`},
 		{least + "colour = 1\n", `p.toml:3: colour: unknown key; known are hostname, data, [listen], `},
 		{least + "[listen]\nsmpt = []\n", `p.toml:4: listen.smpt: unknown key; [listen] knows smtp, submission,`},
 		{least + "[listen]\nsmtp = [\n  \":25\",\n  \"mail.example.org:25\",\n]\n",

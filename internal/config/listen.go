@@ -24,7 +24,7 @@ var services = []Service{
 	{Name: "submission", Port: 587, Doc: "mail from users, STARTTLS (RFC 6409)"},
 	{Name: "submissions", Port: 465, Doc: "mail from users, TLS from the first byte (RFC 8314)"},
 	{Name: "imaps", Port: 993, Doc: "reading mail, TLS from the first byte (RFC 9051)"},
-	{Name: "admin", Port: 9025, Loopback: true, Doc: "metrics and health over HTTP"},
+	{Name: "admin", Port: 4025, Loopback: true, Doc: "metrics and health over HTTP"},
 }
 
 // Services lists what this version of Postern serves, in the order in which ports are bound. The IMAP service has no

@@ -75,6 +75,7 @@ const (
 	maxAddresses  = 64
 	maxProxies    = 256
 	maxDNSServers = 16
+	maxSocketPath = 107 // unix(7): sun_path less its NUL
 )
 
 // Parse checks the text of a configuration. Relative paths in it are relative to the folder of path. The error is a
@@ -176,6 +177,9 @@ func (c *checker) check(raw *file) *Config {
 	config := &Config{Path: c.path, Listen: make(map[string][]Address, len(services))}
 	config.Hostname = c.hostname(raw.Hostname)
 	config.Data = c.folder("data", raw.Data)
+	if len(config.AdminSocket()) > maxSocketPath {
+		c.complain("data", "choose a folder nearer to the root", "is too long: a Unix socket's path has at most %d bytes", maxSocketPath)
+	}
 	for _, s := range services {
 		config.Listen[s.Name] = c.addresses("listen."+s.Name, raw.Listen.of(s.Name), s)
 	}

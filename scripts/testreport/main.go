@@ -55,11 +55,11 @@ type event struct {
 const maxOutput = 64 << 10
 
 type report struct {
-	w                io.Writer
-	output           map[string]*strings.Builder
-	passed, failed   int
-	failures, skips  []string
-	failedInPackage  map[string]int
+	w               io.Writer
+	output          map[string]*strings.Builder
+	passed, failed  int
+	failures, skips []string
+	failedInPackage map[string]int
 }
 
 func newReport(w io.Writer) *report {
