@@ -100,10 +100,10 @@ func (r *Reader) parseCommand() Command {
 // commandRule takes the command's name.
 func (r *Reader) commandRule() rule {
 	known := commands
-	name := r.word()
+	name := string(r.word())
 	if name == "UID" {
 		r.space()
-		name = "UID " + r.word()
+		name = "UID " + string(r.word())
 		known = uidCommands
 	}
 	rule, ok := known[name]
@@ -133,7 +133,7 @@ func (r *Reader) spSet() NumSet {
 // authenticate reads AUTHENTICATE. RFC 9051 6.2.2, RFC 4959 3
 func (r *Reader) authenticate() Command {
 	r.space()
-	c := &Authenticate{Mechanism: upper(r.atom("The name of a mechanism is missing"))}
+	c := &Authenticate{Mechanism: r.upperAtom("The name of a mechanism is missing")}
 	if !r.accept(' ') {
 		return c
 	}
@@ -162,7 +162,7 @@ func (r *Reader) enable() Command {
 	r.space()
 	for {
 		r.element()
-		c.Capabilities = append(c.Capabilities, upper(r.atom("The name of a capability is missing")))
+		c.Capabilities = append(c.Capabilities, r.upperAtom("The name of a capability is missing"))
 		if r.err != nil || !r.accept(' ') {
 			return c
 		}
@@ -190,7 +190,7 @@ func (r *Reader) id() Command {
 
 func (r *Reader) compress() Command {
 	r.space()
-	return &Compress{Mechanism: upper(r.atom("The name of a mechanism is missing"))}
+	return &Compress{Mechanism: r.upperAtom("The name of a mechanism is missing")}
 }
 
 // setQuota reads SETQUOTA. RFC 9208 4.1.3
@@ -198,7 +198,7 @@ func (r *Reader) setQuota() Command {
 	c := &SetQuota{Root: r.spAString()}
 	r.space()
 	r.list(func() {
-		name := upper(r.atom("The name of a resource is missing"))
+		name := r.upperAtom("The name of a resource is missing")
 		r.space()
 		c.Limits = append(c.Limits, QuotaLimit{Resource: name, Limit: r.number(maxNumber64)})
 	})

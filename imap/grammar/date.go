@@ -2,7 +2,10 @@ package grammar
 
 import "time"
 
-const months = "JanFebMarAprMayJunJulAugSepOctNovDec"
+const (
+	monthNames = "JanFebMarAprMayJunJulAugSepOctNovDec"
+	months     = "JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC"
+)
 
 // AppendInternalDate writes "17-Jul-1996 02:44:25 -0700" in quotes.
 // RFC 9051 9 (date-time)
@@ -18,7 +21,7 @@ func AppendInternalDate(dst []byte, t time.Time) []byte {
 	dst = append(dst, '"')
 	dst = append2(dst, day)
 	dst = append(dst, '-')
-	dst = append(dst, months[3*(month-1):3*month]...)
+	dst = append(dst, monthNames[3*(month-1):3*month]...)
 	dst = append(dst, '-')
 	dst = append2(dst, year/100%100)
 	dst = append2(dst, year%100)
@@ -122,9 +125,9 @@ func (r *Reader) day() Date {
 // month takes the name of a month.
 func (r *Reader) month() time.Month {
 	if r.err == nil && r.pos+3 <= r.eol {
-		name := upper(r.buf[r.pos : r.pos+3])
+		name := r.buf[r.pos : r.pos+3]
 		for m := range 12 {
-			if equalFold([]byte(months[3*m:3*m+3]), name) {
+			if equalFold(name, months[3*m:3*m+3]) {
 				r.pos += 3
 				return time.Month(m + 1)
 			}

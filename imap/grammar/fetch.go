@@ -50,7 +50,7 @@ func (r *Reader) fetchMacro(c *Fetch) bool {
 }
 
 func (r *Reader) fetchModifier(c *Fetch) {
-	switch r.word() {
+	switch string(r.word()) {
 	case "CHANGEDSINCE":
 		r.space()
 		c.ChangedSince = r.positive(maxNumber64)
@@ -64,13 +64,10 @@ func (r *Reader) fetchModifier(c *Fetch) {
 // fetchItem takes one item and adds it if it is not there yet.
 func (r *Reader) fetchItem(c *Fetch) {
 	i := FetchItem{Peek: true}
-	b := r.run(nameChar)
-	if r.err != nil {
-		return
-	}
+	name := r.word()
 	if r.peek() == '[' {
-		r.sectionItem(b, &i)
-	} else if !plainItem(b, &i) {
+		r.sectionItem(name, &i)
+	} else if !plainItem(name, &i) {
 		r.bad("An item of FETCH is not known")
 	}
 	if r.err != nil || slices.ContainsFunc(c.Items, i.same) {
@@ -84,8 +81,8 @@ func (r *Reader) fetchItem(c *Fetch) {
 }
 
 // plainItem recognises the items without a section.
-func plainItem(b []byte, i *FetchItem) bool {
-	switch upper(b) {
+func plainItem(name []byte, i *FetchItem) bool {
+	switch string(name) {
 	case "UID":
 		i.Kind = FetchUID
 	case "FLAGS":
@@ -116,7 +113,7 @@ func plainItem(b []byte, i *FetchItem) bool {
 
 // sectionItem takes what follows BODY, BINARY and their variants.
 func (r *Reader) sectionItem(name []byte, i *FetchItem) {
-	switch upper(name) {
+	switch string(name) {
 	case "BODY":
 		i.Kind, i.Peek = FetchBodySection, false
 	case "BODY.PEEK":
@@ -163,7 +160,7 @@ func (r *Reader) section(text bool) (s Section) {
 	if r.peek() == ']' && len(s.Part) == 0 || !text {
 		return s
 	}
-	switch r.word() {
+	switch string(r.word()) {
 	case "HEADER":
 		s.Spec = SectionHeader
 	case "HEADER.FIELDS":

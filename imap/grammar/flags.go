@@ -22,7 +22,7 @@ func (r *Reader) store(uid bool) Command {
 	case r.accept('-'):
 		c.Mode = StoreRemove
 	}
-	switch r.word() {
+	switch string(r.word()) {
 	case "FLAGS":
 	case "FLAGS.SILENT":
 		c.Silent = true

@@ -1,6 +1,7 @@
 package grammar
 
 import (
+	"strings"
 	"unicode/utf8"
 )
 
@@ -109,10 +110,31 @@ func (r *Reader) run(k class) []byte {
 	return line[:n]
 }
 
-// word takes a name in upper case, for a switch.
-func (r *Reader) word() string {
-	b := r.run(nameChar)
-	return upper(b)
+// word takes a name in upper case, for a switch; it is valid until the next word.
+func (r *Reader) word() []byte { return r.upper(r.run(nameChar)) }
+
+// hyphenated is word for names that have other characters than letters, digits
+// and dots.
+func (r *Reader) hyphenated() []byte { return r.upper(r.run(atomChar)) }
+
+// upper puts b in upper case into a buffer of its own.
+func (r *Reader) upper(b []byte) []byte {
+	r.scratch = r.scratch[:0]
+	if len(b) > cap(r.scratch) {
+		return nil // longer than any name there is
+	}
+	for _, c := range b {
+		if 'a' <= c && c <= 'z' {
+			c -= 'a' - 'A'
+		}
+		r.scratch = append(r.scratch, c)
+	}
+	return r.scratch
+}
+
+// upperAtom takes an atom in upper case that is kept.
+func (r *Reader) upperAtom(text string) string {
+	return strings.ToUpper(string(r.atom(text)))
 }
 
 // acceptWord takes the name if it is next.
@@ -123,21 +145,6 @@ func (r *Reader) acceptWord(name string) bool {
 	}
 	r.pos = was
 	return false
-}
-
-// upper gives the upper case of ASCII.
-func upper(b []byte) string {
-	var a [64]byte
-	if len(b) > len(a) {
-		return string(b) // longer than any name there is
-	}
-	for i, c := range b {
-		if 'a' <= c && c <= 'z' {
-			c -= 'a' - 'A'
-		}
-		a[i] = c
-	}
-	return string(a[:len(b)])
 }
 
 // equalFold compares with a name in upper case.

@@ -46,7 +46,7 @@ const maxPatterns = 100
 func (r *Reader) reference() string { return r.pattern(astringChar) }
 
 func (r *Reader) listSelect() ListSelect {
-	switch upper(r.run(atomChar)) {
+	switch string(r.hyphenated()) {
 	case "SUBSCRIBED":
 		return ListSelectSubscribed
 	case "REMOTE":
@@ -61,7 +61,7 @@ func (r *Reader) listSelect() ListSelect {
 }
 
 func (r *Reader) listReturn(c *List) ListReturn {
-	switch upper(r.run(atomChar)) {
+	switch string(r.hyphenated()) {
 	case "SUBSCRIBED":
 		return ListReturnSubscribed
 	case "CHILDREN":

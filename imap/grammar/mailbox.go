@@ -88,7 +88,7 @@ func (r *Reader) selectMailbox(readOnly bool) Command {
 		return c
 	}
 	r.list(func() {
-		switch r.word() {
+		switch string(r.word()) {
 		case "CONDSTORE":
 			c.CondStore = true
 		case "QRESYNC":
@@ -155,7 +155,7 @@ func (r *Reader) create() Command {
 		return c
 	}
 	r.list(func() {
-		if r.word() != "USE" {
+		if string(r.word()) != "USE" {
 			r.bad("CREATE takes USE")
 		}
 		r.space()
@@ -171,7 +171,7 @@ func (r *Reader) attribute() string {
 	r.expect('\\', "An attribute starts with \\")
 	b := r.atom("The name of an attribute is missing")
 	for _, known := range specialUses {
-		if equalFold(b, strings.ToUpper(known[1:])) {
+		if strings.EqualFold(string(b), known[1:]) {
 			return known
 		}
 	}
@@ -203,11 +203,7 @@ func (r *Reader) status() Command {
 // statusItems reads a list of status items.
 func (r *Reader) statusItems() (items StatusItems) {
 	r.list(func() {
-		var name string
-		if b := r.run(atomChar); r.err == nil { // with DELETED-STORAGE's hyphen
-			name = upper(b)
-		}
-		item, ok := statusNames[name]
+		item, ok := statusNames[string(r.hyphenated())]
 		if !ok {
 			r.bad("An item of STATUS is not known")
 		}

@@ -111,7 +111,11 @@ func (p *Pattern) Match(name string) bool {
 // step moves all positions over one byte, folded being another form of it or 0,
 // and reports whether any is left.
 func (p *Pattern) step(at []uint64, c, folded byte) bool {
-	lit, lit2 := p.mask(c), p.mask(folded)
+	lit := p.mask(c)
+	var lit2 []uint64
+	if folded != 0 {
+		lit2 = p.mask(folded)
+	}
 	var carry, left uint64
 	for w := range at {
 		was := at[w]

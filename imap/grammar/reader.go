@@ -48,7 +48,9 @@ type Reader struct {
 	append   *Append
 	err      error // the first error in this command: what is parsed after it is void
 
-	small [1024]byte
+	scratch []byte // of upper
+	small   [1024]byte
+	names   [32]byte
 }
 
 // phase says what of the current command is still on the wire.
@@ -68,6 +70,7 @@ const (
 func NewReader(src io.Reader, lim Limits, invite func(Literal) error) *Reader {
 	r := &Reader{src: src, lim: lim, invite: invite}
 	r.buf = r.small[:]
+	r.scratch = r.names[:0]
 	return r
 }
 

@@ -33,7 +33,7 @@ func (r *Reader) search(uid bool) Command {
 }
 
 func (r *Reader) searchReturn() SearchReturn {
-	switch r.word() {
+	switch string(r.word()) {
 	case "MIN":
 		return ReturnMin
 	case "MAX":
@@ -77,13 +77,13 @@ func (r *Reader) key() SearchKey {
 		return SearchKey{Op: SearchSeq, Set: r.set()}
 	}
 	name := r.word()
-	if name == "OR" {
+	switch string(name) {
+	case "OR":
 		return r.or()
-	}
-	if name == "NOT" {
+	case "NOT":
 		return r.not()
 	}
-	rule, ok := searchKeys[name]
+	rule, ok := searchKeys[string(name)]
 	if !ok {
 		r.bad("A search key is not known")
 		return SearchKey{}
@@ -230,7 +230,7 @@ func (r *Reader) modSeqKey(k *SearchKey) {
 			r.bad("MODSEQ takes the name of a flag")
 		}
 		r.space()
-		switch r.word() {
+		switch string(r.word()) {
 		case "PRIV", "SHARED", "ALL":
 		default:
 			r.bad("MODSEQ takes priv, shared or all")
