@@ -90,7 +90,7 @@ func (c *connection) readChunk(in *intake, size int64) error {
 		}
 		p = p[:min(int64(len(p)), size)]
 		in.check.add(p)
-		if in.check.bad != nil && in.refused != in.check.bad {
+		if in.check.bad != nil {
 			in.refuse(in.check.bad)
 		}
 		in.add(p)

@@ -166,6 +166,9 @@ func (c *connection) lost(err error) bool {
 
 // lastWords writes although reading has failed: a timeout of the one direction leaves the other open.
 func (c *connection) lastWords(code int, enhanced, text string) {
+	if c.deaf {
+		return
+	}
 	c.err = nil
 	c.say(code, enhanced, text)
 	_ = c.flush()

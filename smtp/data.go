@@ -43,12 +43,15 @@ func noRecipients(t *transaction) error {
 func (c *connection) readText(in *intake) error {
 	c.grow()
 	scanner := textScanner{check: byteCheck{maxLine: c.limits.MaxLineLength}}
-	for {
-		n, done := scanner.scan(c.buffered(), in.add)
-		c.consume(n)
-		if scanner.check.bad != nil && in.refused != scanner.check.bad {
+	keep := func(p []byte) {
+		if scanner.check.bad != nil {
 			in.refuse(scanner.check.bad)
 		}
+		in.add(p)
+	}
+	for {
+		n, done := scanner.scan(c.buffered(), keep)
+		c.consume(n)
 		if done {
 			if bad := scanner.check.finish(); bad != nil {
 				in.refuse(bad)

@@ -387,3 +387,16 @@ func mustParse(t testing.TB, s string) address.Address {
 	}
 	return a
 }
+
+// waitFor waits until the server has come to a state that no reply tells of.
+func waitFor(t testing.TB, reached func() bool) {
+	t.Helper()
+	timeout := time.After(20 * time.Second)
+	for !reached() {
+		select {
+		case <-time.After(time.Millisecond):
+		case <-timeout:
+			t.Fatal("the server did not come to the state")
+		}
+	}
+}

@@ -46,6 +46,7 @@ type wire struct {
 	out    []byte // replies not yet sent
 	outbuf [512]byte
 	err    error
+	deaf   bool // err came from writing
 
 	idle time.Duration // for one read or write
 
@@ -173,7 +174,7 @@ func (w *wire) flush() error {
 		_, err = w.conn.Write(w.out)
 	}
 	w.out = w.outbuf[:0]
-	w.err = err
+	w.err, w.deaf = err, err != nil
 	return err
 }
 
