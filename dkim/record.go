@@ -1,0 +1,146 @@
+package dkim
+
+import (
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"errors"
+	"slices"
+	"strings"
+)
+
+const (
+	// minRSABits: a verifier must not believe in less (RFC 8301 3.2).
+	minRSABits = 1024
+	// maxRSABits bounds the work that a stranger's key makes us do.
+	maxRSABits = 8192
+)
+
+// record is a public key as it stands in the DNS (RFC 6376 3.6.1).
+type record struct {
+	algorithm Algorithm
+	rsa       *rsa.PublicKey
+	ed25519   ed25519.PublicKey
+	bits      int
+	testing   bool // t=y
+	strict    bool // t=s: the identifier must be of the very domain
+}
+
+var (
+	errNotDKIM = errors.New("not a DKIM key record")
+	errRevoked = errors.New("the key is revoked")
+)
+
+// parseRecord reads the text of a key record.
+func parseRecord(text string) (*record, error) {
+	if len(text) > 16<<10 {
+		return nil, errors.New("the key record is too big")
+	}
+	t, err := parseTags(text)
+	if err != nil {
+		return nil, err
+	}
+	if v, ok := t.values["v"]; ok && (t.first != "v" || v != "DKIM1") {
+		return nil, errNotDKIM
+	}
+	p, ok := t.values["p"]
+	if !ok {
+		return nil, errNotDKIM
+	}
+	r := &record{algorithm: RSA}
+	if k, ok := t.values["k"]; ok {
+		r.algorithm = Algorithm(k)
+	}
+	if h, ok := t.values["h"]; ok && !slices.Contains(list(h), "sha256") {
+		return nil, errors.New("the key is not for SHA-256")
+	}
+	if s, ok := t.values["s"]; ok && !slices.Contains(list(s), "*") && !slices.Contains(list(s), "email") {
+		return nil, errors.New("the key is not for mail")
+	}
+	flags := list(t.values["t"])
+	r.testing, r.strict = slices.Contains(flags, "y"), slices.Contains(flags, "s")
+	if compact(p) == "" {
+		return r, errRevoked
+	}
+	der, err := base64.StdEncoding.DecodeString(compact(p))
+	if err != nil {
+		return r, errors.New("the key is not Base64")
+	}
+	return r, r.parseKey(der)
+}
+
+func (r *record) parseKey(der []byte) error {
+	switch r.algorithm {
+	case Ed25519:
+		if len(der) != ed25519.PublicKeySize {
+			return errors.New("the Ed25519 key has not 32 bytes")
+		}
+		r.ed25519, r.bits = der, 256
+	case RSA:
+		key, err := parseRSA(der)
+		if err != nil {
+			return err
+		}
+		if r.rsa, r.bits = key, key.N.BitLen(); r.bits > maxRSABits {
+			return errors.New("the RSA key is too big")
+		}
+	default:
+		return errors.New("the key is of an unknown kind")
+	}
+	return nil
+}
+
+// parseRSA reads SubjectPublicKeyInfo, or the bare RSAPublicKey that RFC 6376 3.6.1 names and some publish.
+func parseRSA(der []byte) (*rsa.PublicKey, error) {
+	if any, err := x509.ParsePKIXPublicKey(der); err == nil {
+		if key, ok := any.(*rsa.PublicKey); ok {
+			return key, nil
+		}
+		return nil, errors.New("the key is not an RSA key")
+	}
+	key, err := x509.ParsePKCS1PublicKey(der)
+	if err != nil {
+		return nil, errors.New("the key cannot be read")
+	}
+	return key, nil
+}
+
+// pickRecord gives the first of the texts that is a key. There should be only one (RFC 6376 3.6.2.2).
+func pickRecord(texts []string) (*record, error) {
+	var first *record
+	err := errors.New("no key record")
+	for i, text := range texts[:min(len(texts), 10)] {
+		r, e := parseRecord(text)
+		if e == nil {
+			return r, nil
+		}
+		if i == 0 || (errors.Is(err, errNotDKIM) && !errors.Is(e, errNotDKIM)) {
+			first, err = r, e
+		}
+	}
+	return first, err
+}
+
+// isDomain reports whether s can be a d= tag; A-labels, or U-labels in internationalised mail (RFC 8616 3).
+func isDomain(s string) bool {
+	if s == "" || len(s) > 253 || !strings.Contains(s, ".") {
+		return false
+	}
+	return isLabels(s)
+}
+
+func isLabels(s string) bool {
+	for label := range strings.SplitSeq(s, ".") {
+		if label == "" || len(label) > 63 {
+			return false
+		}
+		for i := range len(label) {
+			c := label[i]
+			if c < 0x80 && !(c|0x20 >= 'a' && c|0x20 <= 'z') && !(c >= '0' && c <= '9') && c != '-' && c != '_' {
+				return false
+			}
+		}
+	}
+	return true
+}

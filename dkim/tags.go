@@ -1,0 +1,127 @@
+package dkim
+
+import (
+	"encoding/hex"
+	"errors"
+	"strings"
+)
+
+// maxTags bounds a tag list.
+const maxTags = 50
+
+// tags are a tag list's values by name (RFC 6376 3.2), outer white space removed, first tag's name apart.
+type tags struct {
+	first  string
+	values map[string]string
+}
+
+// parseTags reads "name=value; name=value". A name twice, a name that is none or a value with control characters makes
+// the whole list void.
+func parseTags(s string) (tags, error) {
+	t := tags{values: make(map[string]string)}
+	for s != "" {
+		var spec string
+		spec, s, _ = strings.Cut(s, ";")
+		if strings.Trim(spec, " \t\r\n") == "" {
+			if strings.Trim(s, " \t\r\n") == "" {
+				break // one semicolon may end the list
+			}
+			return t, errors.New("an empty tag")
+		}
+		name, value, ok := strings.Cut(spec, "=")
+		name = strings.Trim(name, " \t\r\n")
+		if !ok || !isTagName(name) {
+			return t, errors.New("a tag without a name or value")
+		}
+		if _, twice := t.values[name]; twice {
+			return t, errors.New("the tag " + name + "= stands twice")
+		}
+		value = strings.Trim(value, " \t\r\n")
+		if strings.ContainsFunc(value, isControl) {
+			return t, errors.New("a control character in the tag " + name + "=")
+		}
+		if t.first == "" {
+			t.first = name
+		}
+		if t.values[name] = value; len(t.values) > maxTags {
+			return t, errors.New("too many tags")
+		}
+	}
+	return t, nil
+}
+
+func isTagName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
+		if !letter && (i == 0 || !(c >= '0' && c <= '9' || c == '_')) {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
+}
+
+func isControl(r rune) bool {
+	return (r < ' ' && r != '\t' && r != '\r' && r != '\n') || r == 0x7f
+}
+
+// compact removes all white space, which a value may be folded with.
+func compact(s string) string {
+	if !strings.ContainsAny(s, " \t\r\n") {
+		return s
+	}
+	return strings.Map(func(r rune) rune {
+		if r == ' ' || r == '\t' || r == '\r' || r == '\n' {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// list splits a colon-separated value and removes white space.
+func list(s string) []string {
+	return strings.Split(compact(s), ":")
+}
+
+// decodeQP decodes DKIM's quoted-printable (RFC 6376 2.11); what is not well-formed stays.
+func decodeQP(s string) string {
+	if !strings.Contains(s, "=") {
+		return s
+	}
+	out := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '=' && i+2 < len(s) {
+			if b, err := hex.DecodeString(s[i+1 : i+3]); err == nil {
+				out = append(out, b[0])
+				i += 2
+				continue
+			}
+		}
+		out = append(out, s[i])
+	}
+	return string(out)
+}
+
+// withoutSignature is a DKIM-Signature field with the value of its b= tag taken out, white space included, and without
+// its last line end: as it was when it was signed (RFC 6376 3.5, 3.7).
+func withoutSignature(raw []byte) []byte {
+	colon := strings.IndexByte(string(raw), ':')
+	out := append(make([]byte, 0, len(raw)), raw[:colon+1]...)
+	rest := string(raw[colon+1:])
+	for first := true; ; first = false {
+		spec, after, more := strings.Cut(rest, ";")
+		if !first {
+			out = append(out, ';')
+		}
+		if name, _, ok := strings.Cut(spec, "="); ok && strings.Trim(name, " \t\r\n") == "b" {
+			out = append(out, name...)
+			out = append(out, '=')
+		} else {
+			out = append(out, spec...)
+		}
+		if rest = after; !more {
+			break
+		}
+	}
+	return []byte(strings.TrimSuffix(string(out), "\r\n"))
+}
