@@ -13,8 +13,6 @@ package directory
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -131,7 +129,7 @@ func Open(ctx context.Context, o Options) (*Directory, error) {
 	d.hashing = newHasher(o.Settings, o.Clock)
 	d.recent = newSuccesses(o.Clock)
 	var err error
-	if d.secret, err = scramSecret(ctx, o.DB); err != nil {
+	if d.secret, err = secret(ctx, o.DB, "scram_secret"); err != nil {
 		return nil, fmt.Errorf("directory: read its secret: %w", err)
 	}
 	snap, err := load(ctx, o.DB)
@@ -236,23 +234,4 @@ func (d *Directory) User(a address.Address) (Account, bool) {
 // IsLocalDomain reports whether mail for the domain, given in A-labels, is ours.
 func (d *Directory) IsLocalDomain(domain string) bool {
 	return d.now.Load().domains[strings.ToLower(domain)] != nil
-}
-
-// scramSecret reads the secret behind the salts of unknown users, and makes it the first time.
-func scramSecret(ctx context.Context, base *db.DB) ([]byte, error) {
-	fresh := make([]byte, 32)
-	rand.Read(fresh)
-	var text string
-	err := base.QueryRow(ctx, `SELECT value FROM directory_state WHERE name = 'scram_secret'`).Scan(&text)
-	if errors.Is(err, db.ErrNoRows) {
-		text = hex.EncodeToString(fresh)
-		err = base.Write(ctx, func(tx *db.Tx) error {
-			_, err := tx.Exec(`INSERT INTO directory_state (name, value) VALUES ('scram_secret', ?)`, text)
-			return err
-		})
-	}
-	if err != nil {
-		return nil, err
-	}
-	return hex.DecodeString(text)
 }
