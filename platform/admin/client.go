@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"syscall"
 
 	"postern/smtp/queue"
@@ -37,10 +36,11 @@ func Dial(socket string) *Client {
 var ErrNoServer = errors.New("no server")
 
 // unreachable is ErrNoServer with its story.
-type unreachable struct{ *Error }
+type unreachable struct{ story *Error }
 
+func (u unreachable) Error() string      { return u.story.Error() }
 func (unreachable) Is(target error) bool { return target == ErrNoServer }
-func (u unreachable) Unwrap() error      { return u.Error }
+func (u unreachable) Unwrap() error      { return u.story }
 
 func noServer(socket string, err error) error {
 	if errors.Is(err, fs.ErrPermission) {
@@ -316,7 +316,7 @@ func (c *Client) Message(ctx context.Context, id string) (QueueMessage, error) {
 
 // ChangeQueue does retry, hold, release or drop.
 func (c *Client) ChangeQueue(ctx context.Context, verb string, f QueueFilter) (QueueChange, error) {
-	return call[QueueChange](ctx, c, "POST", f, "/v1/queue/"+strings.ReplaceAll(verb, "%", ""))
+	return call[QueueChange](ctx, c, "POST", f, "/v1/queue/%s", verb)
 }
 
 // Settings lists every setting.
