@@ -91,6 +91,7 @@ func (r *addressReader) member() {
 		r.angle(r.phrase())
 	case r.peek() == '@':
 		r.pos++
+		r.bad = r.bad || len(r.words) == 0
 		local := r.local()
 		host := r.domain()
 		r.add(Mailbox{Name: r.comment, Local: local, Host: host})
@@ -154,6 +155,7 @@ func (r *addressReader) angle(name string) {
 		m.Adl = r.route()
 	}
 	r.run()
+	r.bad = r.bad || len(r.words) == 0
 	m.Local = r.local()
 	if r.peek() == '@' {
 		r.pos++
