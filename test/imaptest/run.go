@@ -207,23 +207,31 @@ type play struct {
 
 func (c Config) run(t *testing.T, s *script) {
 	p := &play{Config: c, script: s}
-	defer func() {
-		for _, k := range p.conns {
-			k.Close()
+	defer p.close()
+	if err := p.all(); err != nil {
+		for i, k := range p.conns {
+			t.Logf("connection %d:\n%s", i+1, tail(k.log.String(), 4000))
 		}
-		if t.Failed() {
-			for i, k := range p.conns {
-				t.Logf("connection %d:\n%s", i+1, tail(k.log.String(), 4000))
-			}
-		}
-	}()
-	if err := p.prepare(); err != nil {
-		t.Fatalf("preparing: %v", err)
+		t.Error(err)
 	}
-	for i := range s.groups {
-		if err := p.play(&s.groups[i]); err != nil {
-			t.Fatalf("line %d: %v", s.groups[i].line, err)
+}
+
+// all prepares the account and plays every group.
+func (p *play) all() error {
+	if err := p.prepare(); err != nil {
+		return fmt.Errorf("preparing: %w", err)
+	}
+	for i := range p.groups {
+		if err := p.play(&p.groups[i]); err != nil {
+			return fmt.Errorf("line %d: %w", p.groups[i].line, err)
 		}
+	}
+	return nil
+}
+
+func (p *play) close() {
+	for _, k := range p.conns {
+		k.Close()
 	}
 }
 
