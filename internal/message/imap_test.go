@@ -389,8 +389,27 @@ func TestWordsHaveTheirNumbers(t *testing.T) {
 		if wordCode(w) != i || wordCode([]byte(w)) != i {
 			t.Errorf("%q is %d, not %d", w, wordCode(w), i)
 		}
+		if !isOrdinary([]byte(w)) {
+			t.Errorf("%q needs more than quotes", w)
+		}
 	}
 	if len(words) != 56 || words[0] != "text" || words[55] != "ISO-8859-1" {
 		t.Error("the order of words is part of the format; new ones go to the end, and here")
+	}
+}
+
+func TestOrdinaryStringsAreTold(t *testing.T) {
+	for n := range 20 {
+		for c := range 256 {
+			s := bytes.Repeat([]byte{'a'}, n+1)
+			for at := range s {
+				s[at] = byte(c)
+				want := c > 0 && c < 0x80 && !strings.ContainsRune("\"\\\r\n", rune(c))
+				if isOrdinary(s) != want {
+					t.Fatalf("%q: %v", s, !want)
+				}
+				s[at] = 'a'
+			}
+		}
 	}
 }

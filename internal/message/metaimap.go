@@ -1,6 +1,8 @@
 package message
 
 import (
+	"bytes"
+	"encoding/binary"
 	"strconv"
 )
 
@@ -9,27 +11,19 @@ const maxQuoted = 1000
 
 // appendString appends an IMAP string: quoted when it is 7-bit without line ends, else a literal (RFC 9051 4.3). A NUL,
 // which IMAP cannot say, becomes a question mark.
-func appendString[T string | []byte](dst []byte, s T) []byte {
-	start := len(dst)
+func appendString(dst, s []byte) []byte {
 	if len(s) <= maxQuoted {
-		dst = append(dst, '"')
-		plain := true
-		for i := 0; i < len(s) && plain; i++ {
-			c := s[i]
-			if c == '"' || c == '\\' {
-				dst = append(dst, '\\')
-			}
-			dst = append(dst, c)
-			plain = c < 0x80 && c != '\r' && c != '\n' && c != 0
+		if isOrdinary(s) {
+			return append(append(append(dst, '"'), s...), '"')
 		}
-		if plain {
-			return append(dst, '"')
+		if !bytes.ContainsAny(s, "\x00\r\n") && !hasEightBit(s) {
+			return appendEscaped(dst, s)
 		}
 	}
-	dst = append(dst[:start], '{')
+	dst = append(dst, '{')
 	dst = strconv.AppendInt(dst, int64(len(s)), 10)
 	dst = append(dst, "}\r\n"...)
-	start = len(dst)
+	start := len(dst)
 	dst = append(dst, s...)
 	for i, c := range dst[start:] {
 		if c == 0 {
@@ -39,11 +33,43 @@ func appendString[T string | []byte](dst []byte, s T) []byte {
 	return dst
 }
 
+func appendEscaped(dst, s []byte) []byte {
+	dst = append(dst, '"')
+	for _, c := range s {
+		if c == '"' || c == '\\' {
+			dst = append(dst, '\\')
+		}
+		dst = append(dst, c)
+	}
+	return append(dst, '"')
+}
+
+// isOrdinary reports whether s can stand between quotes as it is, eight bytes at a time.
+func isOrdinary(s []byte) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	for len(s) >= 8 {
+		v := binary.LittleEndian.Uint64(s)
+		quote, backslash, cr, lf := v^ones*'"', v^ones*'\\', v^ones*'\r', v^ones*'\n'
+		// x-ones &^ x has the high bit of a byte that is zero in x.
+		found := v | (v-ones)&^v | (quote-ones)&^quote | (backslash-ones)&^backslash | (cr-ones)&^cr | (lf-ones)&^lf
+		if found&highs != 0 {
+			return false
+		}
+		s = s[8:]
+	}
+	for _, c := range s {
+		if c >= 0x80 || c == '"' || c == '\\' || c == '\r' || c == '\n' || c == 0 {
+			return false
+		}
+	}
+	return true
+}
+
 func appendPiece(dst []byte, t piece) []byte {
 	if t.raw != nil {
 		return appendString(dst, t.raw)
 	}
-	return appendString(dst, t.word)
+	return append(append(append(dst, '"'), t.word...), '"')
 }
 
 // appendOr appends a text, or NIL when it is not there.
