@@ -189,29 +189,41 @@ b
 }
 
 // fake is a server that answers each command with the next of its answers, "T"
-// standing for the tag.
+// standing for the tag, and leaves.
 func fake(t *testing.T, answers ...string) func() (net.Conn, error) {
-	return func() (net.Conn, error) {
-		client, server := net.Pipe()
-		go func() {
-			defer server.Close()
-			if _, err := server.Write([]byte("* OK hello\r\n")); err != nil {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
 				return
 			}
-			r := bufio.NewReader(server)
-			for _, a := range answers {
-				cmd, err := r.ReadString('\n')
-				if err != nil {
-					return
-				}
-				tag, _, _ := strings.Cut(cmd, " ")
-				if _, err := server.Write([]byte(strings.ReplaceAll(a, "T ", tag+" "))); err != nil {
-					return
-				}
-			}
-		}()
-		t.Cleanup(func() { client.Close() })
-		return client, nil
+			answer(c, answers)
+		}
+	}()
+	return func() (net.Conn, error) { return net.Dial("tcp", l.Addr().String()) }
+}
+
+func answer(c net.Conn, answers []string) {
+	defer c.Close()
+	if _, err := c.Write([]byte("* OK hello\r\n")); err != nil {
+		return
+	}
+	r := bufio.NewReader(c)
+	for _, a := range answers {
+		cmd, err := r.ReadString('\n')
+		if err != nil {
+			return
+		}
+		tag, _, _ := strings.Cut(cmd, " ")
+		if _, err := c.Write([]byte(strings.ReplaceAll(a, "T ", tag+" "))); err != nil {
+			return
+		}
 	}
 }
 
