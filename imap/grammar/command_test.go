@@ -360,8 +360,11 @@ func TestWrongCommandsAreRefused(t *testing.T) {
 		if !strings.Contains(e.Text, tt.text) {
 			t.Errorf("%q: %q does not speak of %q", tt.line, e.Text, tt.text)
 		}
-		if want := "a"; e.Tag != want && tt.line[0] == 'a' {
+		if tt.line[0] == 'a' && e.Tag != "a" {
 			t.Errorf("%q: tag %q", tt.line, e.Tag)
+		}
+		if no := e.Code != ""; e.No != no {
+			t.Errorf("%q: NO is %v with the code %q", tt.line, e.No, e.Code)
 		}
 	}
 }

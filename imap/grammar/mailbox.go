@@ -22,7 +22,8 @@ func (r *Reader) mailbox() string {
 	case !ok && r.utf8:
 		r.bad("A mailbox name must be UTF-8")
 	case !ok:
-		r.bad("A mailbox name must be modified UTF-7")
+		// The command is well-formed; there is just no such name. RFC 9051 7.1 (CANNOT)
+		r.fail(refused("CANNOT", "A mailbox name must be modified UTF-7"))
 	case strings.ContainsFunc(name, forbidden):
 		// RFC 9051 5.1 refers to RFC 5198 for what a name may hold.
 		r.fail(refused("CANNOT", "A mailbox name holds no control characters"))
