@@ -155,7 +155,9 @@ func FuzzSession(f *testing.F) {
 	servers := map[Role]*testServer{}
 	for _, role := range roles {
 		s := newTestServer(f, role)
-		s.Settings = func() Limits { return Limits{MaxMessageSize: 1 << 10, MaxLineLength: 200, IdleTimeout: 10 * time.Second} }
+		s.Settings = func() Limits {
+			return Limits{MaxMessageSize: 1 << 10, MaxLineLength: 200, IdleTimeout: 10 * time.Second}
+		}
 		s.once.Do(s.prepare)
 		servers[role] = s
 	}

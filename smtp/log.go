@@ -40,6 +40,9 @@ func (c *connection) logMessage(t *transaction, code int, text string) {
 	if c.server.Metrics != nil {
 		c.server.Metrics.Message(c.server.Role, code, t.intake.size, took)
 	}
+	if !c.server.Log.Enabled(c.ctx, slog.LevelInfo) {
+		return
+	}
 	c.server.Log.LogAttrs(c.ctx, slog.LevelInfo, "smtp message", slog.String("session", c.session.ID),
 		slog.String("message", t.ID), slog.String("from", t.From.String()), slog.Int("recipients", len(t.Recipients)),
 		slog.Int64("size", t.intake.size), slog.Int("code", code), slog.String("reply", text), slog.Duration("took", took))

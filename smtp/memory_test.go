@@ -128,7 +128,7 @@ func TestAnIdleSessionIsSmall(t *testing.T) {
 	runtime.GC()
 	each := (int64(with) - int64(heap())) / sessions
 	t.Logf("%d bytes of heap and stack for a session in clear, the client's socket included", each)
-	if each > 16<<10 {
+	if each > bufferSize {
 		t.Errorf("an idle session takes %d bytes", each)
 	}
 }
