@@ -30,7 +30,6 @@ func (d Dialect) tokens() *strings.Replacer {
 			"{{bigint}}", "BIGINT",
 			"{{text}}", `TEXT COLLATE "C"`,
 			"{{blob}}", "BYTEA",
-			"{{inline_blob}}", "STORAGE EXTERNAL",
 			"{{without_rowid}}", "")
 	}
 	return strings.NewReplacer(
@@ -38,7 +37,6 @@ func (d Dialect) tokens() *strings.Replacer {
 		"{{bigint}}", "INTEGER",
 		"{{text}}", "TEXT",
 		"{{blob}}", "BLOB",
-		"{{inline_blob}}", "",
 		"{{without_rowid}}", "WITHOUT ROWID")
 }
 

@@ -23,7 +23,6 @@
 //	{{text}}           TEXT                                   | TEXT COLLATE "C"
 //	{{blob}}           BLOB                                   | BYTEA
 //	{{without_rowid}}  WITHOUT ROWID                          | (nothing)
-//	{{inline_blob}}    (nothing)                              | STORAGE EXTERNAL, put behind {{blob}}: already compressed
 //
 // {{id}} columns number themselves when the INSERT leaves them out. {{without_rowid}} stands behind the closing
 // parenthesis of a table whose rows should lie in the order of its primary key. A file is applied in one transaction.

@@ -16,6 +16,7 @@ type Tx struct {
 	wrote          bool  // the present work has sent SQL
 	broken         error // first error of a statement in the present work
 	retries        int
+	works          int
 	hooks          []func()
 	undo           []func()
 	last           []lastCall
@@ -144,6 +145,9 @@ func (t *Tx) SetLocal(key, value any) {
 	t.local[key] = value
 }
 
+// Work is the number of the present work within the transaction, counted from 1.
+func (t *Tx) Work() int { return t.works }
+
 // Dialect tells which engine runs the transaction.
 func (t *Tx) Dialect() Dialect { return t.c.d.dialect }
 
@@ -237,6 +241,7 @@ func (t *Tx) call(fn func(*Tx) error) (err error) {
 }
 
 func (t *Tx) enterWork(guard bool) {
+	t.works++
 	t.guard, t.guarded, t.wrote, t.broken = guard, false, false, nil
 	t.hooksAt, t.undoAt, t.lastAt = len(t.hooks), len(t.undo), len(t.last)
 }

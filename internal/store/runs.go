@@ -1,0 +1,98 @@
+package store
+
+// uidRange is all UIDs from first to last.
+type uidRange struct{ first, last uint32 }
+
+// runs is a set of messages as the database is asked for them: ranges that hold no other message, and single UIDs.
+type runs struct {
+	ranges  []uidRange // long enough for a statement each
+	counts  []int      // messages in each range
+	singles []uint32
+}
+
+// longRun is from how many messages on a range has its own statement.
+const longRun = 24
+
+// rangesOf gives the runs of messages that stand next to each other in the list.
+func rangesOf(l *list, uids []uint32) (ranges []uidRange, counts []int) {
+	last := -2
+	l.walk(uids, func(pos int, c *chunk, k int) bool {
+		if pos == last+1 {
+			n := len(ranges) - 1
+			ranges[n].last = c.uids[k]
+			counts[n]++
+		} else {
+			ranges, counts = append(ranges, uidRange{c.uids[k], c.uids[k]}), append(counts, 1)
+		}
+		last = pos
+		return true
+	})
+	return ranges, counts
+}
+
+func runsOf(l *list, uids []uint32) (r runs) {
+	ranges, counts := rangesOf(l, uids)
+	rest := uids
+	for i, n := range counts {
+		for rest[0] != ranges[i].first {
+			rest = rest[1:]
+		}
+		if n >= longRun {
+			r.ranges, r.counts = append(r.ranges, ranges[i]), append(r.counts, n)
+		} else {
+			r.singles = append(r.singles, rest[:n]...)
+		}
+		rest = rest[n:]
+	}
+	return r
+}
+
+// each calls fn with conditions on the column uid, each with its parameters, that together name the set.
+func (r runs) each(fn func(where string, args []any) error) error {
+	for _, x := range r.ranges {
+		if err := fn(`uid BETWEEN ? AND ?`, []any{int64(x.first), int64(x.last)}); err != nil {
+			return err
+		}
+	}
+	for rest := r.singles; len(rest) > 0; {
+		n := min(len(rest), inSizes[len(inSizes)-1])
+		marks, size := inList(n)
+		args := make([]any, size)
+		for i := range args {
+			args[i] = int64(rest[min(i, n-1)])
+		}
+		if err := fn(`uid IN (`+marks+`)`, args); err != nil {
+			return err
+		}
+		rest = rest[n:]
+	}
+	return nil
+}
+
+// eachInOrder is each, but the conditions follow the order of the UIDs, and n is how many messages each names.
+func (r runs) eachInOrder(fn func(where string, args []any, n int) error) error {
+	singles := r.singles
+	flush := func(before uint32) error {
+		end := 0
+		for end < len(singles) && singles[end] < before {
+			end++
+		}
+		part := runs{singles: singles[:end]}
+		singles = singles[end:]
+		left := end
+		return part.each(func(where string, args []any) error {
+			n := min(left, inSizes[len(inSizes)-1])
+			left -= n
+			return fn(where, args, n)
+		})
+	}
+	for i, x := range r.ranges {
+		if err := flush(x.first); err != nil {
+			return err
+		}
+		if err := fn(`uid BETWEEN ? AND ?`, []any{int64(x.first), int64(x.last)}, r.counts[i]); err != nil {
+			return err
+		}
+	}
+	return flush(^uint32(0))
+}
