@@ -1,7 +1,6 @@
 package smtp
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -189,7 +188,7 @@ func noValue(p param) error {
 
 func shorten(s string) string {
 	if len(s) > 40 {
-		return fmt.Sprintf("%s…", s[:40])
+		return s[:40] + "..."
 	}
 	return s
 }

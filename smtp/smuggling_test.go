@@ -100,7 +100,6 @@ func TestTrueEndOfDataIsFoundWhereverTheStreamIsCut(t *testing.T) {
 	s := startServer(t, MX)
 	p := s.dial(t)
 	p.enter(t, MX)
-	const text = "Subject: x\r\n\r\n..\r\n.\r.\r\n"
 	stream := "Subject: x\r\n\r\n....\r\nx.\r\n..\r\n.\r\n"
 	for cut := 1; cut < len(stream); cut++ {
 		p.talk(t, opened+"C: DATA\nS: 354")
