@@ -118,7 +118,7 @@ func TestSequenceNumbersOfTheBeginningOfACommand(t *testing.T) {
 
 func TestScriptIsRead(t *testing.T) {
 	t.Setenv("IMAPTEST_SET", "1")
-	s, err := parseScript([]byte(`capabilities: ID MOVE
+	_, err := parseScript([]byte(`capabilities: ID MOVE
 connections: 2
 messages: 3
 state: auth
@@ -154,7 +154,7 @@ b
 	if err == nil || !strings.Contains(err.Error(), "t2") {
 		t.Errorf("an answer without a command: %v", err)
 	}
-	s, err = parseScript([]byte(strings.Join([]string{
+	s, err := parseScript([]byte(strings.Join([]string{
 		"capabilities: ID MOVE", "connections: 2", "messages: 3", "state: auth", "ignore_extra_untagged: no", "",
 		"1 ok noop", "* 1 exists", "! 2 exists",
 		"2 append {{{", "a", "", "}}} ~{{{", "b\r", "}}} x", "2 no [trycreate]",
