@@ -38,6 +38,7 @@ type addressReader struct {
 
 	// The last run of words, and where it stands in s; spread is its length as a phrase.
 	words               []word
+	quoted              bool // some of it is a quoted string
 	first, last, spread int
 }
 
@@ -95,9 +96,12 @@ func (r *addressReader) member() {
 		local := r.local()
 		host := r.domain()
 		r.add(Mailbox{Name: r.comment, Local: local, Host: host})
-	case len(r.words) > 0:
+	case len(r.words) == 1 && !r.quoted:
 		r.bad = true
 		r.add(Mailbox{Name: r.comment, Local: r.phrase()})
+	case len(r.words) > 0:
+		r.bad = true
+		r.add(Mailbox{Name: r.phrase()}) // a name that lost its address
 	}
 	r.finish()
 }
@@ -252,13 +256,14 @@ type word struct {
 // run reads a run of words, which can be a phrase or a local part.
 func (r *addressReader) run() {
 	r.space()
-	r.words = r.words[:0]
+	r.words, r.quoted = r.words[:0], false
 	r.first, r.last, r.spread = r.pos, r.pos, 0
 	gap := false
 	for r.more() && (r.s[r.pos] == '"' || !isSpecial(r.s[r.pos])) {
 		var text string
 		if r.s[r.pos] == '"' {
 			var n int
+			r.quoted = true
 			text, n = unquote(r.s[r.pos:])
 			r.bad = r.bad || n < 2 || r.s[r.pos+n-1] != '"'
 			r.pos += n

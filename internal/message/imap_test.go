@@ -235,7 +235,7 @@ From: a@b
 
 text
 --x
-Content-Type: application/pdf; name*0=a; name*1=b
+Content-Type: application/pdf; name*0=a; name*1=b; x*0*=utf-8''a%20; x*1="b c"; x*3=d
 Content-Disposition: ATTACHMENT
 Content-Transfer-Encoding: base64
 
@@ -245,11 +245,11 @@ AAAA
 			`(("text" "html" ("format" "flowed" "charset" "us-ascii") NIL NIL "7bit" 3 0)` +
 				`("message" "rfc822" NIL NIL NIL "7bit" 17 (NIL NIL ((NIL NIL "a" "b")) ((NIL NIL "a" "b")) ((NIL NIL "a" "b")) NIL NIL NIL NIL NIL) ` +
 				`("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 4 0) 2)` +
-				`("application" "pdf" ("name*0" "a" "name*1" "b") NIL NIL "base64" 4) "mixed")`,
+				`("application" "pdf" ("name" "ab" "x*" "utf-8''a%20b%20c" "x*3" "d") NIL NIL "base64" 4) "mixed")`,
 			`(("text" "html" ("format" "flowed" "charset" "us-ascii") NIL NIL "7bit" 3 0 NIL NIL NIL NIL)` +
 				`("message" "rfc822" NIL NIL NIL "7bit" 17 (NIL NIL ((NIL NIL "a" "b")) ((NIL NIL "a" "b")) ((NIL NIL "a" "b")) NIL NIL NIL NIL NIL) ` +
 				`("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 4 0 NIL NIL NIL NIL) 2 NIL NIL NIL NIL)` +
-				`("application" "pdf" ("name*0" "a" "name*1" "b") NIL NIL "base64" 4 NIL ("attachment" NIL) NIL NIL) "mixed" ("boundary" "x") NIL ("en") NIL)`},
+				`("application" "pdf" ("name" "ab" "x*" "utf-8''a%20b%20c" "x*3" "d") NIL NIL "base64" 4 NIL ("attachment" NIL) NIL NIL) "mixed" ("boundary" "x") NIL ("en") NIL)`},
 		{"Content-Type: multipart/mixed\n\nx\n",
 			`("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 3 1)`,
 			`("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 3 1 NIL NIL NIL NIL)`},

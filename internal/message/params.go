@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// Param is a parameter of Content-Type or Content-Disposition: the name in lower case and as the field has it (the
-// pieces of RFC 2231, such as filename*0*, are not joined), the value without quotes.
+// Param is a parameter of Content-Type or Content-Disposition: the name in lower case, the value without quotes. The pieces
+// of RFC 2231 3 are joined, but what is encoded stays so: filename*0*=utf-8”a%20 and filename*1=b are filename* with
+// utf-8”a%20b.
 type Param struct{ Name, Value string }
 
 // mimeField reads the fields of MIME (RFC 2045 5.1, RFC 2183): tokens and quoted strings with comments between them.
@@ -75,8 +76,8 @@ func (f *mimeField) token() string {
 	return token
 }
 
-// value reads a parameter's value. Software that does not quote what it should is understood as far as the next
-// semicolon.
+// value reads a parameter's value. One with spaces that should have been quoted goes on to the semicolon, unless it looks
+// as if that had been forgotten.
 func (f *mimeField) value() string {
 	f.space()
 	if strings.HasPrefix(f.rest, `"`) {
@@ -89,6 +90,9 @@ func (f *mimeField) value() string {
 		n = len(f.rest)
 	}
 	value := strings.TrimRight(f.rest[:n], " \t")
+	if i := strings.IndexAny(value, " \t"); i >= 0 && strings.ContainsAny(value[i:], `="`) {
+		n, value = i, value[:i]
+	}
 	f.rest = f.rest[n:]
 	return value
 }
@@ -124,11 +128,20 @@ func unescape(s string) (string, int) {
 
 // params reads the list of parameters that follows a type, at most most of them.
 func (f *mimeField) params(most int) (params []Param, more bool) {
+	pieces := false
+	params, more, pieces = f.readParams(most)
+	if pieces {
+		params = joinPieces(params)
+	}
+	return params, more
+}
+
+func (f *mimeField) readParams(most int) (params []Param, more, pieces bool) {
 	for {
 		f.space()
 		i := strings.IndexByte(f.rest, ';') // skips junk behind the last value
 		if i < 0 {
-			return params, false
+			return params, false, pieces
 		}
 		f.rest = f.rest[i+1:]
 		name := f.token()
@@ -136,12 +149,15 @@ func (f *mimeField) params(most int) (params []Param, more bool) {
 			continue
 		}
 		if len(params) == most {
-			return params, true
+			return params, true, pieces
 		}
 		if params == nil {
 			params = make([]Param, 0, 4)
 		}
 		params = append(params, Param{lower(name), f.value()})
+		if !pieces && strings.IndexByte(name, '*') >= 0 {
+			_, _, pieces = cutPiece(name)
+		}
 	}
 }
 
@@ -169,79 +185,116 @@ func lower(s string) string {
 	return s
 }
 
-// paramValue finds a parameter in any of its forms: name, name* (RFC 2231 4), name*0 name*1 … (RFC 2231 3), and decodes it.
+// cutPiece takes the number off the name of a piece: title*0*, title*1.
+func cutPiece(name string) (base string, number int, ok bool) {
+	base, digits, ok := strings.Cut(strings.TrimSuffix(name, "*"), "*")
+	if !ok || base == "" || digits == "" || len(digits) > 3 || len(digits) > 1 && digits[0] == '0' {
+		return "", 0, false
+	}
+	number, err := strconv.Atoi(digits)
+	return base, number, err == nil && number >= 0
+}
+
+// joinPieces puts a parameter in place of its pieces, as far as they go without a gap.
+func joinPieces(params []Param) []Param {
+	at := make(map[string]int, len(params)) // where a piece is, by base*number
+	for i := len(params) - 1; i >= 0; i-- {
+		at[strings.TrimSuffix(params[i].Name, "*")] = i
+	}
+	joined := make([]Param, 0, len(params))
+	done := make(map[int]bool, len(params))
+	for i, p := range params {
+		base, _, ok := cutPiece(p.Name)
+		if !ok {
+			joined = append(joined, p)
+			continue
+		}
+		var run []Param
+		for n := 0; ; n++ {
+			j, ok := at[base+"*"+strconv.Itoa(n)]
+			if !ok || done[j] {
+				break
+			}
+			done[j] = true
+			run = append(run, params[j])
+		}
+		if len(run) > 0 {
+			joined = append(joined, joinRun(base, run))
+		}
+		if !done[i] {
+			joined = append(joined, p)
+		}
+	}
+	return joined
+}
+
+func joinRun(base string, run []Param) Param {
+	extended := false
+	for _, p := range run {
+		extended = extended || strings.HasSuffix(p.Name, "*")
+	}
+	var b []byte
+	for i, p := range run {
+		switch {
+		case strings.HasSuffix(p.Name, "*"):
+			b = append(b, p.Value...)
+			continue
+		case extended && i == 0:
+			b = append(b, "''"...) // no charset, no language
+		}
+		if extended {
+			b = percentEncode(b, p.Value)
+		} else {
+			b = append(b, p.Value...)
+		}
+	}
+	if extended {
+		base += "*"
+	}
+	return Param{base, string(b)}
+}
+
+// percentEncode appends what is no attribute-char (RFC 2231 7) in hexadecimal.
+func percentEncode(dst []byte, s string) []byte {
+	const hex = "0123456789ABCDEF"
+	for i := range len(s) {
+		if c := s[i]; isTSpecial(c) || c >= 0x80 || c == '*' || c == '\'' || c == '%' {
+			dst = append(dst, '%', hex[c>>4], hex[c&15])
+		} else {
+			dst = append(dst, c)
+		}
+	}
+	return dst
+}
+
+// paramValue finds a parameter and decodes it: name* (RFC 2231 4) is better than name.
 func paramValue(params []Param, name string) string {
-	plain, hasPlain := "", false
-	pieces := false
+	plain, found := "", false
 	for _, p := range params {
 		rest, ok := strings.CutPrefix(p.Name, name)
 		switch {
 		case !ok:
 		case rest == "*":
-			charset, text, ok := cutCharset(p.Value)
-			if !ok {
-				return toUTF8(percentDecode(p.Value), "")
-			}
+			charset, text := cutCharset(p.Value)
 			return toUTF8(percentDecode(text), charset)
-		case rest == "" && !hasPlain:
-			plain, hasPlain = p.Value, true
-		case strings.HasPrefix(rest, "*"):
-			pieces = true
-		}
-	}
-	if pieces {
-		if value, ok := joinPieces(params, name); ok {
-			return value
+		case rest == "" && !found:
+			plain, found = p.Value, true
 		}
 	}
 	return DecodeHeader(plain)
 }
 
-// joinPieces joins name*0, name*1* … as far as they go without a gap.
-func joinPieces(params []Param, name string) (string, bool) {
-	byNumber := make(map[string]Param, len(params))
-	for _, p := range params {
-		if rest, ok := strings.CutPrefix(p.Name, name+"*"); ok {
-			number, _ := strings.CutSuffix(rest, "*")
-			if _, seen := byNumber[number]; !seen {
-				byNumber[number] = p
-			}
-		}
-	}
-	var b []byte
-	charset := ""
-	n := 0
-	for ; ; n++ {
-		p, ok := byNumber[strconv.Itoa(n)]
-		if !ok {
-			break
-		}
-		value := p.Value
-		if strings.HasSuffix(p.Name, "*") {
-			if n == 0 {
-				if cs, text, ok := cutCharset(value); ok {
-					charset, value = cs, text
-				}
-			}
-			b = append(b, percentDecode(value)...)
-		} else {
-			b = append(b, value...)
-		}
-	}
-	return toUTF8(b, charset), n > 0
-}
-
 // cutCharset takes charset'language' off an extended value.
-func cutCharset(s string) (charset, text string, ok bool) {
+func cutCharset(s string) (charset, text string) {
 	charset, rest, ok := strings.Cut(s, "'")
 	if !ok {
-		return "", s, false
+		return "", s
 	}
 	_, text, ok = strings.Cut(rest, "'")
 	if !ok {
-		return "", s, false
+		return "", s
 	}
-	return charset, text, true
+	return charset, text
 }
 
 func percentDecode(s string) []byte {

@@ -40,7 +40,7 @@ func (p *Part) IsMultipart() bool { return p.Type == "multipart" && !p.Opaque }
 // IsText reports whether the content is text.
 func (p *Part) IsText() bool { return p.Type == "text" }
 
-// Param gives a parameter of the content type, decoded to UTF-8 (RFC 2231, and RFC 2047 where it should not be), or "".
+// Param gives a parameter of the content type, decoded to UTF-8 (RFC 2231; RFC 2047 too, where it does not belong), or "".
 func (p *Part) Param(name string) string { return paramValue(p.Params, name) }
 
 // Filename is the name that the sender gave the part, decoded, or "". It may hold anything, slashes included.

@@ -96,10 +96,12 @@ func TestParametersInAllForms(t *testing.T) {
 		`a/b; name*0=x; name*1="y z"; name*2=".txt"`: "xy z.txt",
 		`a/b; name*1=y; name*0=x; name*3=w`:          "xy",
 		`a/b; name*0*=us-ascii'en'This%20is; name*1*=%2A%2A%2Afun; name*2="it!"`: "This is***funit!",
-		`a/b; name=plain; name*=utf-8''better`:                                   "better",
-		`a/b; name="=?utf-8?q?w=C3=B6rd?="`:                                      "wörd",
-		`a/b; names=x`:                                                           "",
-		`a/b`:                                                                    "",
+		`a/b; name=x other="z"; c=d`:           "x",
+		`a/b; name*1*=%20y; name*0=x`:          "x y",
+		`a/b; name=plain; name*=utf-8''better`: "better",
+		`a/b; name="=?utf-8?q?w=C3=B6rd?="`:    "wörd",
+		`a/b; names=x`:                         "",
+		`a/b`:                                  "",
 	} {
 		m := mustParse(t, "Content-Type: "+value+"\r\n\r\n")
 		if got := m.Root.Param("name"); got != want {
@@ -140,7 +142,9 @@ func TestAddressLists(t *testing.T) {
 		"a@b <c@d>":               {bad(box("", "a", "b"))},
 		"<a@b":                    {bad(box("", "a", "b"))},
 		"<a@b, c@d":               {bad(box("", "a", "b")), box("", "c", "d")},
-		`"a@b`:                    {bad(box("", "a@b", ""))},
+		"A B":                     {bad(box("A B", "", ""))},
+		`"A", c@d`:                {bad(box("A", "", "")), box("", "c", "d")},
+		`"a@b`:                    {bad(box("a@b", "", ""))},
 		"a@":                      {bad(box("", "a", ""))},
 		"@b":                      {bad(box("", "", "b"))},
 		"A <a@b> junk, c@d":       {bad(box("A", "a", "b")), box("", "c", "d")},
