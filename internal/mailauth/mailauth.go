@@ -17,7 +17,9 @@ import (
 	"blitiri.com.ar/go/spf"
 	"golang.org/x/net/publicsuffix"
 
+	"postern/dkim"
 	"postern/internal/address"
+	"postern/internal/clock"
 )
 
 // Resolver is what SPF and DKIM ask of DNS. Errors are *net.DNSError.
@@ -51,38 +53,27 @@ type SPF struct {
 	Cause error
 }
 
-// DKIM is what became of one signature.
-type DKIM struct {
-	Status Status
-	// Domain and Selector are the signature's d= and s=.
-	Domain, Selector string
-	Cause            error
-}
-
 // Results gathers the checks of one message.
 type Results struct {
 	SPF  SPF
-	DKIM []DKIM
+	DKIM []dkim.Verification
 }
-
-// Verifier checks a message's DKIM signatures.
-type Verifier func(ctx context.Context, message io.Reader, txt func(ctx context.Context, name string) ([]string, error)) ([]DKIM, error)
 
 // Checker runs the checks. All fields must be set.
 type Checker struct {
 	Resolver Resolver
-	Verify   Verifier
 	// Timeout bounds the checks of one message.
 	Timeout time.Duration
+	Clock   clock.Clock
 }
 
 // Check runs SPF for the envelope and DKIM for the message. It fails only when the message cannot be read.
-func (c *Checker) Check(ctx context.Context, client netip.Addr, helo string, from address.Address, message io.Reader) (Results, error) {
+func (c *Checker) Check(ctx context.Context, client netip.Addr, helo string, from address.Address, message io.ReaderAt, size int64) (Results, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	done := make(chan SPF, 1)
 	go func() { done <- c.CheckSPF(ctx, client, helo, from) }()
-	signatures, err := c.Verify(ctx, message, c.Resolver.LookupTXT)
+	signatures, err := dkim.Verify(ctx, message, size, c.Resolver.LookupTXT, c.Clock.Now())
 	return Results{SPF: <-done, DKIM: signatures}, err
 }
 
@@ -102,7 +93,7 @@ func (r Results) Aligned(domain string) bool {
 		return true
 	}
 	for _, d := range r.DKIM {
-		if d.Status == Pass && SameOrganization(d.Domain, domain) {
+		if d.Result == dkim.ResultPass && !d.Testing && SameOrganization(d.Domain, domain) {
 			return true
 		}
 	}
@@ -115,7 +106,7 @@ func (r Results) Unsure() bool {
 		return true
 	}
 	for _, d := range r.DKIM {
-		if d.Status == TempError {
+		if d.Result == dkim.ResultTempError {
 			return true
 		}
 	}

@@ -2,14 +2,15 @@ package mailauth
 
 import (
 	"context"
-	"io"
 	"net"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
+	"postern/dkim"
 	"postern/internal/address"
+	"postern/internal/clock"
 )
 
 type texts map[string]string
@@ -38,9 +39,7 @@ func (z texts) LookupAddr(_ context.Context, name string) ([]string, error) {
 }
 
 func checker(z texts) *Checker {
-	return &Checker{Resolver: z, Timeout: time.Second, Verify: func(context.Context, io.Reader, func(context.Context, string) ([]string, error)) ([]DKIM, error) {
-		return nil, nil
-	}}
+	return &Checker{Resolver: z, Timeout: time.Second, Clock: clock.System}
 }
 
 func TestSPFOfTheReversePathAndOfTheHeloName(t *testing.T) {
@@ -64,7 +63,7 @@ func TestSPFOfTheReversePathAndOfTheHeloName(t *testing.T) {
 }
 
 func TestOnlyAPassOfTheSameOrganizationAligns(t *testing.T) {
-	r := Results{SPF: SPF{Status: Pass, Domain: "mail.example.co.uk"}, DKIM: []DKIM{{Status: Fail, Domain: "example.org"}, {Status: Pass, Domain: "example.net"}}}
+	r := Results{SPF: SPF{Status: Pass, Domain: "mail.example.co.uk"}, DKIM: []dkim.Verification{{Result: dkim.ResultFail, Domain: "example.org"}, {Result: dkim.ResultPass, Domain: "example.net"}}}
 	for domain, want := range map[string]bool{"example.co.uk": true, "other.co.uk": false, "example.org": false, "sub.Example.NET": true, "co.uk": false, "": false} {
 		if r.Aligned(domain) != want {
 			t.Errorf("aligned with %q: %v", domain, !want)

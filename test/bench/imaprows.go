@@ -181,7 +181,7 @@ func storeOne(connections, count int) func(*lab) (string, error) {
 			defer c.close()
 			conns[i] = c
 		}
-		before, _ := l.metric("postern_db_syncs_total")
+		before, _ := l.metric("postern_db_commits_total")
 		start := time.Now()
 		for w, c := range conns {
 			wg.Go(func() {
@@ -204,7 +204,7 @@ func storeOne(connections, count int) func(*lab) (string, error) {
 			return "", err
 		default:
 		}
-		after, err := l.metric("postern_db_syncs_total")
+		after, err := l.metric("postern_db_commits_total")
 		if err != nil {
 			return "", err
 		}

@@ -163,7 +163,7 @@ func (l *lab) pour(connections, count, size int, to string, dial func() (*mailer
 	if err != nil {
 		return load{}, err
 	}
-	flushes, _ := l.metric("postern_db_syncs_total")
+	flushes, _ := l.metric("postern_db_commits_total")
 	cpu, start := l.cpu(), time.Now()
 	if err := sendAll(mailers, bodies, to); err != nil {
 		return load{}, err
@@ -181,7 +181,7 @@ func (l *lab) pour(connections, count, size int, to string, dial func() (*mailer
 		}
 	}
 	took := time.Since(start)
-	after, err := l.metric("postern_db_syncs_total")
+	after, err := l.metric("postern_db_commits_total")
 	if err != nil {
 		return load{}, err
 	}

@@ -1,0 +1,145 @@
+package mailflow
+
+import (
+	"context"
+	"errors"
+
+	"postern/internal/address"
+	"postern/internal/db"
+	"postern/internal/message"
+	"postern/internal/reply"
+	"postern/internal/spool"
+	"postern/internal/store"
+	"postern/smtp"
+	"postern/smtp/queue"
+)
+
+// parcel is a message that was decided on and only needs to become durable.
+type parcel struct {
+	envelope *smtp.Envelope
+	content  *spool.Content
+	parsed   *message.Message
+	// trace are the fields that stand before the message in every copy: Received, and what a submission lacked.
+	trace []byte
+	plan  *plan
+	// foreign mail is of a sender elsewhere: what is forwarded of it goes out under an address of ours.
+	foreign bool
+	// account submitted it; 0 is nobody here.
+	account int64
+	// notice tells of mail that failed: it finds room in a full mailbox too.
+	notice bool
+	// once recognises the same delivery made again; nil when that cannot happen.
+	once []byte
+}
+
+// sealed is a parcel whose bytes are ready: all that is left is one transaction.
+type sealed struct {
+	flow     *Flow
+	prepared *store.Prepared
+	targets  []store.Target
+	outgoing []queue.Message
+}
+
+// commit makes the parcel durable for all its recipients in one transaction, which shares its flush with all others that
+// wait.
+func (f *Flow) commit(ctx context.Context, p *parcel) error {
+	ready, err := f.seal(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer ready.Discard()
+	err = f.DB.Write(ctx, ready.Tx)
+	if errors.Is(err, store.ErrOverQuota) {
+		return reply.Wrap(err, 452, "4.2.2", "A recipient's mailbox is full")
+	}
+	return err
+}
+
+// seal does the work that needs time: compressing, large files, signatures.
+func (f *Flow) seal(ctx context.Context, p *parcel) (*sealed, error) {
+	outgoing, err := f.outgoing(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	prepared, err := f.Store.Prepare(ctx, p.content, p.parsed.Meta())
+	if err != nil {
+		return nil, err
+	}
+	return &sealed{flow: f, prepared: prepared, targets: f.targets(p), outgoing: outgoing}, nil
+}
+
+// Tx stores the copies and queues the rest.
+func (s *sealed) Tx(tx *db.Tx) error {
+	if len(s.targets) > 0 {
+		if _, err := s.flow.Store.DeliverTx(tx, s.prepared, s.targets); err != nil {
+			return err
+		}
+	}
+	for _, m := range s.outgoing {
+		blob, err := s.flow.Store.RefBlobTx(tx, s.prepared)
+		if err != nil {
+			return err
+		}
+		m.BlobID = int64(blob)
+		if _, err := s.flow.Queue.EnqueueTx(tx, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Discard removes what no transaction came to name.
+func (s *sealed) Discard() { s.prepared.Discard() }
+
+func (f *Flow) targets(p *parcel) []store.Target {
+	now := f.Clock.Now()
+	targets := make([]store.Target, 0, len(p.plan.accounts))
+	for _, c := range p.plan.accounts {
+		prefix := append(finalFields(p.envelope.From, c.to, p.envelope.SMTPUTF8), p.trace...)
+		targets = append(targets, store.Target{Account: store.AccountID(c.account), Prefix: prefix, Internal: now, Once: p.once, IgnoreQuota: p.notice})
+	}
+	return targets
+}
+
+// outgoing gives one queued message for each address of ours that forwards, and one for those that the sender named.
+func (f *Flow) outgoing(ctx context.Context, p *parcel) ([]queue.Message, error) {
+	var out []queue.Message
+	index := map[address.Address]int{}
+	for _, l := range p.plan.external {
+		i, ok := index[l.via]
+		if !ok {
+			m, err := f.outgoingVia(ctx, p, l.via)
+			if err != nil {
+				return nil, err
+			}
+			i = len(out)
+			index[l.via] = i
+			out = append(out, m)
+		}
+		out[i].Recipients = append(out[i].Recipients, l.to)
+	}
+	return out, nil
+}
+
+func (f *Flow) outgoingVia(ctx context.Context, p *parcel, via address.Address) (queue.Message, error) {
+	e := p.envelope
+	m := queue.Message{
+		From: e.From, Ret: e.Ret, EnvID: e.EnvID, RequireTLS: e.RequireTLS, Account: p.account,
+		SMTPUTF8: e.SMTPUTF8, Body8Bit: p.parsed.Has8Bit,
+	}
+	signer := e.From.Domain
+	prefix := p.trace
+	if !via.IsZero() {
+		prefix = append([]byte("Delivered-To: "+headerForm(via, e.SMTPUTF8)+"\r\n"), prefix...)
+		if p.foreign {
+			m.From, signer = f.SRS.Forward(e.From, via.Domain, f.Clock.Now()), via.Domain
+		}
+	}
+	signature, err := f.sign(ctx, signer, prefix, p)
+	if err != nil {
+		return m, err
+	}
+	m.Prefix = append(signature, prefix...)
+	m.Size = int64(len(m.Prefix)) + p.content.Size()
+	return m, nil
+}

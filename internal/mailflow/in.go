@@ -1,0 +1,164 @@
+package mailflow
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+
+	"postern/dnsbl"
+	"postern/internal/address"
+	"postern/internal/directory"
+	"postern/internal/message"
+	"postern/internal/reply"
+	"postern/internal/settings"
+	"postern/internal/spool"
+	"postern/internal/store"
+	"postern/smtp"
+)
+
+// In is the road from the world to a mailbox: the backend of the MX server.
+type In struct{ *Flow }
+
+// visit is what In remembers of a session.
+type visit struct {
+	verdict func() dnsbl.Verdict // waits for the block lists, once
+	plan    plan                 // of the transaction under way
+	leave   context.CancelFunc
+	unsaid  [][]byte // keys of the delivery whose 250 the client has not yet shown to have seen
+}
+
+// Connect starts to ask the block lists; whoever only looks in is not waited for.
+func (in *In) Connect(ctx context.Context, s *smtp.Session) error {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	v := &visit{leave: cancel}
+	v.verdict = sync.OnceValue(func() dnsbl.Verdict { return dnsbl.Verdict{} })
+	if settings.DNSBLEnabled.Get(in.Settings) {
+		answer := make(chan dnsbl.Verdict, 1)
+		go func(ip netip.Addr) { answer <- in.BlockLists.Check(ctx, ip) }(s.Remote.Addr())
+		v.verdict = sync.OnceValue(func() dnsbl.Verdict { return <-answer })
+	}
+	s.State = v
+	return nil
+}
+
+// Disconnect ends what still runs for the session.
+func (in *In) Disconnect(s *smtp.Session) {
+	if v, ok := s.State.(*visit); ok {
+		v.leave()
+	}
+}
+
+// Mail is refused to listed clients (MAIL-1). That the reverse-path may be used is not known before the message is here:
+// its signature may prove it.
+func (in *In) Mail(ctx context.Context, s *smtp.Session, e *smtp.Envelope) error {
+	v := s.State.(*visit)
+	v.plan = plan{}
+	if verdict := v.verdict(); verdict.Listed {
+		return reply.New(554, "5.7.1", "Service unavailable; client [%s] blocked using %s: %s", s.Remote.Addr(), verdict.Zone, foldedLine(verdict.Reason))
+	}
+	return nil
+}
+
+// Rcpt refuses whom we do not know, who is over quota, and everybody who is not ours (MAIL-3).
+func (in *In) Rcpt(ctx context.Context, s *smtp.Session, e *smtp.Envelope, r smtp.Recipient) error {
+	v := s.State.(*visit)
+	res, err := in.resolve(ctx, r.Address)
+	if err != nil {
+		return err
+	}
+	if !res.LocalDomain {
+		return reply.New(550, "5.7.1", "Relaying denied: %s is not a domain of this server", r.Address.Domain)
+	}
+	if err := in.roomFor(ctx, res, e.Size); err != nil {
+		return err
+	}
+	v.plan.add(r, res)
+	return nil
+}
+
+// Data decides about the message and makes it durable.
+func (in *In) Data(ctx context.Context, s *smtp.Session, e *smtp.Envelope, c *spool.Content) (string, error) {
+	v := s.State.(*visit)
+	m, err := message.Parse(c, c.Size(), message.DefaultLimits)
+	if err != nil {
+		return "", err
+	}
+	if err := checkHeader(m, int(settings.MessageReceivedLimit.Get(in.Settings))); err != nil {
+		return "", err
+	}
+	if err := in.checkSpoofing(ctx, s, e, m, c); err != nil {
+		return "", err
+	}
+	if err := v.plan.checkLoops(m); err != nil {
+		return "", err
+	}
+	trace := in.received(s, e, in.Clock.Now())
+	err = in.commit(ctx, &parcel{
+		envelope: e, content: c, parsed: m, trace: trace, plan: &v.plan, foreign: true,
+		once: deliveryKey(s, e, c),
+	})
+	if err != nil {
+		return "", err
+	}
+	return "2.6.0 Accepted as " + e.ID, nil
+}
+
+// checkSpoofing refuses mail that claims to be from a domain of ours and cannot prove it (MAIL-3): our users log in.
+func (in *In) checkSpoofing(ctx context.Context, s *smtp.Session, e *smtp.Envelope, m *message.Message, c *spool.Content) error {
+	claimed := in.localDomains(e.From, m)
+	if len(claimed) == 0 {
+		return nil
+	}
+	results, err := in.MailAuth.Check(ctx, s.Remote.Addr(), s.Helo, e.From, c, c.Size())
+	if err != nil {
+		return err
+	}
+	for _, domain := range claimed {
+		if results.Aligned(domain) {
+			continue
+		}
+		if results.Unsure() {
+			return reply.New(451, "4.7.1", "Cannot check the sender's domain %s now, please try again later", domain)
+		}
+		return reply.New(550, "5.7.1", "Mail from %s must be authenticated: log in on port 587 or 465, or send from a host that SPF or DKIM of the domain vouches for", domain)
+	}
+	return nil
+}
+
+// localDomains are those of ours that the envelope or the header claims as the sender's.
+func (in *In) localDomains(from address.Address, m *message.Message) []string {
+	var domains []string
+	claim := func(domain string) {
+		if name, err := address.NormalizeDomain(domain); err == nil && in.Directory.IsLocalDomain(name) {
+			for _, known := range domains {
+				if known == name {
+					return
+				}
+			}
+			domains = append(domains, name)
+		}
+	}
+	claim(from.Domain)
+	for _, list := range [][]message.Mailbox{m.Envelope.From, m.Envelope.Sender} {
+		for _, a := range list {
+			if a.Kind == message.IsAddress {
+				claim(a.Host)
+			}
+		}
+	}
+	return domains
+}
+
+// roomFor refuses a recipient whose mailbox cannot take the announced size, so that the others still get theirs.
+func (f *Flow) roomFor(ctx context.Context, res directory.Resolution, size int64) error {
+	for _, a := range res.Accounts {
+		q, err := f.Store.Account(store.AccountID(a.ID)).Quota(ctx)
+		if err != nil {
+			return err
+		}
+		if q.LimitBytes > 0 && q.UsedBytes+size >= q.LimitBytes {
+			return reply.New(452, "4.2.2", "The mailbox of %s is full", a.Address)
+		}
+	}
+	return nil
+}

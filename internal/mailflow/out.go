@@ -1,0 +1,167 @@
+package mailflow
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+
+	"postern/dkim"
+	"postern/internal/address"
+	"postern/internal/message"
+	"postern/internal/reply"
+	"postern/internal/settings"
+	"postern/internal/spool"
+	"postern/smtp"
+)
+
+// Out is the road from a user to the world: the backend of the submission servers.
+type Out struct{ *Flow }
+
+// Connect welcomes everybody; mail is taken only after a login.
+func (out *Out) Connect(ctx context.Context, s *smtp.Session) error {
+	s.State = &plan{}
+	return nil
+}
+
+// Mail wants the reverse-path to be the user's own (MAIL-4).
+func (out *Out) Mail(ctx context.Context, s *smtp.Session, e *smtp.Envelope) error {
+	*s.State.(*plan) = plan{}
+	if s.Identity == nil {
+		return reply.New(530, "5.7.0", "Authentication required")
+	}
+	if e.From.IsZero() {
+		return reply.New(550, "5.7.1", "The null reverse-path is for the system's own notices; send as %s", s.Identity.Login)
+	}
+	return out.mustOwn(ctx, s, e.From, 550, "envelope sender")
+}
+
+// Rcpt takes any address elsewhere, and those here that exist.
+func (out *Out) Rcpt(ctx context.Context, s *smtp.Session, e *smtp.Envelope, r smtp.Recipient) error {
+	res, err := out.resolve(ctx, r.Address)
+	if err != nil {
+		return err
+	}
+	if !res.LocalDomain {
+		res.External = []address.Address{r.Address}
+	} else if err := out.roomFor(ctx, res, e.Size); err != nil {
+		return err
+	}
+	s.State.(*plan).add(r, res)
+	return nil
+}
+
+// Data checks the header's authors, completes the header, signs, and makes the message durable.
+func (out *Out) Data(ctx context.Context, s *smtp.Session, e *smtp.Envelope, c *spool.Content) (string, error) {
+	m, err := message.Parse(c, c.Size(), message.DefaultLimits)
+	if err != nil {
+		return "", err
+	}
+	if err := checkHeader(m, int(settings.MessageReceivedLimit.Get(out.Settings))); err != nil {
+		return "", err
+	}
+	if err := out.checkAuthors(ctx, s, m); err != nil {
+		return "", err
+	}
+	p := s.State.(*plan)
+	if err := p.checkLoops(m); err != nil {
+		return "", err
+	}
+	clean, m, err := out.withoutPrivateFields(c, m)
+	if err != nil {
+		return "", err
+	}
+	if clean != c {
+		defer clean.Close()
+	}
+	trace := append(out.received(s, e, out.Clock.Now()), out.missingFields(e, m)...)
+	err = out.commit(ctx, &parcel{envelope: e, content: clean, parsed: m, trace: trace, plan: p, account: s.Identity.Account})
+	if err != nil {
+		return "", err
+	}
+	return "2.6.0 Accepted as " + e.ID, nil
+}
+
+// checkAuthors wants every author and the sender in the header to be the user's own (MAIL-4).
+func (out *Out) checkAuthors(ctx context.Context, s *smtp.Session, m *message.Message) error {
+	from, sender, err := authors(m)
+	if err != nil {
+		return err
+	}
+	for _, a := range from {
+		if err := out.mustOwn(ctx, s, a, 550, "From field"); err != nil {
+			return err
+		}
+	}
+	for _, a := range sender {
+		if err := out.mustOwn(ctx, s, a, 550, "Sender field"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (out *Out) mustOwn(ctx context.Context, s *smtp.Session, a address.Address, code int, what string) error {
+	ok, err := out.Directory.MaySendAs(ctx, s.Identity.Account, a)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return reply.New(code, "5.7.1", "The %s %s is not an address of %s", what, a, s.Identity.Login)
+	}
+	return nil
+}
+
+// privateFields are not for the receivers: Bcc names those who are to stay unnamed, the others are ours to write.
+var privateFields = []string{"Bcc", "Resent-Bcc", "Return-Path", "Delivered-To", "X-Spam-Status", "X-Spam-Flag", "X-Spam-Score", "X-Spam-Level"}
+
+// withoutPrivateFields gives the content itself when there is nothing to take out.
+func (out *Out) withoutPrivateFields(c *spool.Content, m *message.Message) (*spool.Content, *message.Message, error) {
+	found := false
+	for _, name := range privateFields {
+		found = found || m.Header.Count(name) > 0
+	}
+	if !found {
+		return c, m, nil
+	}
+	w := out.Spool.NewWriter()
+	defer w.Abort()
+	header, err := io.ReadAll(io.NewSectionReader(c, 0, m.Root.BodyStart))
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := w.Write(message.FilterHeader(nil, header, privateFields, true)); err != nil {
+		return nil, nil, err
+	}
+	if _, err := io.Copy(w, io.NewSectionReader(c, m.Root.BodyStart, c.Size()-m.Root.BodyStart)); err != nil {
+		return nil, nil, err
+	}
+	clean, err := w.Finish()
+	if err != nil {
+		return nil, nil, err
+	}
+	m, err = message.Parse(clean, clean.Size(), message.DefaultLimits)
+	return clean, m, err
+}
+
+// missingFields completes the header as a submission server may (RFC 6409 8.2, 8.3).
+func (out *Out) missingFields(e *smtp.Envelope, m *message.Message) []byte {
+	var b bytes.Buffer
+	if m.Header.Count("Date") == 0 {
+		fmt.Fprintf(&b, "Date: %s\r\n", out.Clock.Now().Format(dateForm))
+	}
+	if m.Header.Count("Message-ID") == 0 {
+		fmt.Fprintf(&b, "Message-ID: <%s.%d@%s>\r\n", e.ID, out.Clock.Now().UnixNano(), e.From.Domain)
+	}
+	return b.Bytes()
+}
+
+// sign gives the DKIM-Signature fields for a message that leaves in the name of domain (MAIL-5). Without keys for it there
+// are none: only domains of ours have keys, and each gets them when it is added.
+func (f *Flow) sign(ctx context.Context, domain string, prefix []byte, p *parcel) ([]byte, error) {
+	keys, err := f.Keys.Signing(ctx, domain)
+	if err != nil || len(keys) == 0 {
+		return nil, err
+	}
+	return dkim.Sign(p.content, p.content.Size(), prefix, keys, f.Clock.Now())
+}

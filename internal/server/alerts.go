@@ -1,0 +1,105 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"postern/dnsbl"
+	"postern/internal/clock"
+)
+
+// Alert is something that the administrator has to put right.
+type Alert struct {
+	// Key tells alerts apart: the same trouble again counts up the one that is there.
+	Key string `json:"key"`
+	// Title is a line, Text tells what happened and what to do.
+	Title string    `json:"title"`
+	Text  string    `json:"text"`
+	First time.Time `json:"first"`
+	Last  time.Time `json:"last"`
+	Count int       `json:"count"`
+}
+
+const (
+	maxAlerts    = 1000
+	alertsAgain  = 24 * time.Hour // a trouble that lasts is told of again after this time
+	alertExpires = 7 * 24 * time.Hour
+)
+
+// Alerts keeps what is wrong and tells each trouble once a day.
+type Alerts struct {
+	clock clock.Clock
+	log   *slog.Logger
+
+	mu     sync.Mutex
+	alerts map[string]*Alert
+	told   map[string]time.Time
+	tell   func(context.Context, Alert)
+}
+
+// NewAlerts makes an empty list.
+func NewAlerts(c clock.Clock, log *slog.Logger) *Alerts {
+	return &Alerts{clock: c, log: log, alerts: map[string]*Alert{}, told: map[string]time.Time{}}
+}
+
+// OnAlert sets who is told of new troubles, besides the log. The function may take its time.
+func (a *Alerts) OnAlert(tell func(context.Context, Alert)) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.tell = tell
+}
+
+// Raise notes a trouble. It never waits.
+func (a *Alerts) Raise(key, title, text string) {
+	now := a.clock.Now()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.forget(now)
+	alert := a.alerts[key]
+	if alert == nil {
+		if len(a.alerts) >= maxAlerts {
+			return
+		}
+		alert = &Alert{Key: key, First: now}
+		a.alerts[key] = alert
+	}
+	alert.Title, alert.Text, alert.Last, alert.Count = title, text, now, alert.Count+1
+	if told, ok := a.told[key]; ok && now.Sub(told) < alertsAgain {
+		return
+	}
+	a.told[key] = now
+	a.log.Warn("alert", "key", key, "title", title, "text", text)
+	if a.tell != nil {
+		go a.tell(context.Background(), *alert)
+	}
+}
+
+func (a *Alerts) forget(now time.Time) {
+	for key, alert := range a.alerts {
+		if now.Sub(alert.Last) > alertExpires {
+			delete(a.alerts, key)
+			delete(a.told, key)
+		}
+	}
+}
+
+// List gives the troubles, latest first.
+func (a *Alerts) List() []Alert {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	list := make([]Alert, 0, len(a.alerts))
+	for _, alert := range a.alerts {
+		list = append(list, *alert)
+	}
+	slices.SortFunc(list, func(x, y Alert) int { return cmp.Or(y.Last.Compare(x.Last), cmp.Compare(x.Key, y.Key)) })
+	return list
+}
+
+// BlockList raises what a block list's checker found wrong.
+func (a *Alerts) BlockList(b dnsbl.Alert) {
+	a.Raise("dnsbl/"+b.Zone+"/"+string(b.Problem), "Block list "+b.Zone+": "+string(b.Problem), b.Text)
+}

@@ -1,0 +1,216 @@
+// Package server connects the parts of the mail server: it opens what they stand on in the order of their needs, hands each
+// the few others it may know, and ends them in the opposite order. It decides nothing about mail.
+//
+// The road starts at [Open] with a configuration and ends at [Server.Serve] with listeners that somebody else has bound.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"postern/dkim"
+	"postern/dnsbl"
+	"postern/internal/clock"
+	"postern/internal/config"
+	"postern/internal/db"
+	"postern/internal/directory"
+	"postern/internal/mailauth"
+	"postern/internal/mailflow"
+	"postern/internal/resolver"
+	"postern/internal/settings"
+	"postern/internal/spool"
+	"postern/internal/srs"
+	"postern/internal/store"
+	"postern/internal/throttle"
+	"postern/internal/tlsconf"
+	"postern/smtp/queue"
+)
+
+// Options say what to open.
+type Options struct {
+	Config *config.Config
+	Log    *slog.Logger
+	// Clock is the system's when nil.
+	Clock clock.Clock
+	// TLS holds the certificate.
+	TLS *tlsconf.Source
+	// Offline asks no DNS at all when the configuration names no servers: for trying out on a machine by itself.
+	Offline bool
+}
+
+// Server is an open mail server.
+type Server struct {
+	Config    *config.Config
+	Log       *slog.Logger
+	Clock     clock.Clock
+	TLS       *tlsconf.Source
+	DB        *db.DB
+	Settings  *settings.Settings
+	Store     *store.Store
+	Directory *directory.Directory
+	Resolver  *resolver.Resolver
+	Keys      *dkim.Keys
+	Queue     *queue.Queue
+	Alerts    *Alerts
+	Metrics   *Metrics
+
+	throttle *throttle.Throttle
+	spool    *spool.Dir
+	flow     *mailflow.Flow
+	services services
+	closers  []func() error
+}
+
+// Open opens everything under the configuration's data directory, which exists. Nothing listens yet.
+func Open(ctx context.Context, o Options) (_ *Server, err error) {
+	if o.Clock == nil {
+		o.Clock = clock.System
+	}
+	s := &Server{Config: o.Config, Log: o.Log, Clock: o.Clock, TLS: o.TLS, Alerts: NewAlerts(o.Clock, o.Log)}
+	defer func() {
+		if err != nil {
+			s.Close()
+		}
+	}()
+	if err := s.openStorage(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.openPeople(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.openNames(o.Offline); err != nil {
+		return nil, err
+	}
+	if err := s.openRoads(ctx); err != nil {
+		return nil, err
+	}
+	s.Metrics = newMetrics(s)
+	s.openServices()
+	return s, nil
+}
+
+// closeLater notes what Close has to do, last noted first done.
+func (s *Server) closeLater(f func() error) { s.closers = append(s.closers, f) }
+
+// Close ends what Open began. Serve must have returned.
+func (s *Server) Close() error {
+	var errs []error
+	for i := len(s.closers) - 1; i >= 0; i-- {
+		errs = append(errs, s.closers[i]())
+	}
+	s.closers = nil
+	return errors.Join(errs...)
+}
+
+func (s *Server) openStorage(ctx context.Context) (err error) {
+	c := s.Config
+	if s.DB, err = db.Open(ctx, db.Options{URL: c.Database, Log: s.Log}); err != nil {
+		return fmt.Errorf("opening the database: %w", err)
+	}
+	s.closeLater(s.DB.Close)
+	if s.Settings, err = settings.Open(ctx, s.DB); err != nil {
+		return fmt.Errorf("reading the settings: %w", err)
+	}
+	s.Store, err = store.Open(ctx, store.Options{
+		DB: s.DB, BlobDir: c.Blobs, Clock: s.Clock, Log: s.Log,
+		Tombstones: func() (time.Duration, int64) {
+			return settings.StoreTombstoneAge.Get(s.Settings), settings.StoreTombstonesMax.Get(s.Settings)
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("opening the store: %w", err)
+	}
+	s.closeLater(s.Store.Close)
+	if s.spool, err = spool.NewDir(filepath.Join(c.Data, "spool")); err != nil {
+		return fmt.Errorf("opening the spool: %w", err)
+	}
+	return nil
+}
+
+func (s *Server) openPeople(ctx context.Context) (err error) {
+	s.Directory, err = directory.Open(ctx, directory.Options{DB: s.DB, Mail: accounts{s.Store}, Settings: s.Settings, Clock: s.Clock, Log: s.Log})
+	if err != nil {
+		return fmt.Errorf("reading the directory: %w", err)
+	}
+	s.throttle = throttle.New(throttle.Options{Clock: s.Clock, Settings: s.Settings})
+	return nil
+}
+
+// accounts lets the directory make and remove mailboxes in its own transactions.
+type accounts struct{ *store.Store }
+
+func (a accounts) CreateAccountTx(tx *db.Tx, id int64) error {
+	return a.Store.CreateAccountTx(tx, store.AccountID(id))
+}
+
+func (a accounts) RemoveAccountTx(tx *db.Tx, id int64) error {
+	return a.Store.RemoveAccountTx(tx, store.AccountID(id))
+}
+
+func (a accounts) SetQuotaTx(tx *db.Tx, id, bytes int64) error {
+	return a.Store.SetQuotaTx(tx, store.AccountID(id), bytes, 0)
+}
+
+func (s *Server) openNames(offline bool) (err error) {
+	o := resolver.Options{Clock: s.Clock, Log: s.Log}
+	for _, server := range s.Config.DNSServers {
+		o.Servers = append(o.Servers, server.String())
+	}
+	if len(o.Servers) > 0 || offline {
+		s.Resolver = resolver.New(o)
+		return nil
+	}
+	if s.Resolver, err = resolver.FromSystem(o); err != nil {
+		return fmt.Errorf("finding the system's DNS servers: %w; name some in [dns] servers", err)
+	}
+	return nil
+}
+
+func (s *Server) openRoads(ctx context.Context) (err error) {
+	if s.Keys, err = dkim.OpenKeys(ctx, s.DB, s.Clock); err != nil {
+		return fmt.Errorf("reading the signing keys: %w", err)
+	}
+	secret, err := s.Directory.Secret(ctx, "srs")
+	if err != nil {
+		return fmt.Errorf("reading the secret for return addresses: %w", err)
+	}
+	s.flow = &mailflow.Flow{
+		Hostname: s.Config.Hostname, DB: s.DB, Store: s.Store, Directory: s.Directory, Keys: s.Keys,
+		BlockLists: dnsbl.New(dnsbl.Options{Resolver: s.Resolver, Config: s.blockLists, Alert: s.Alerts.BlockList, Clock: s.Clock, Log: s.Log}),
+		MailAuth:   &mailauth.Checker{Resolver: s.Resolver, Timeout: 20 * time.Second, Clock: s.Clock},
+		Settings:   s.Settings, SRS: srs.Rewriter{Key: secret}, Spool: s.spool, Clock: s.Clock, Log: s.Log,
+	}
+	s.Queue, err = queue.New(ctx, queue.Options{
+		DB: s.DB, Blobs: blobs{s.Store}, Deliverer: s.deliverer(), Bouncer: mailflow.Bouncer{Flow: s.flow},
+		Hostname: s.Config.Hostname, Limits: s.queueLimits, Observe: s.observeQueue, Clock: s.Clock, Log: s.Log,
+	})
+	if err != nil {
+		return fmt.Errorf("opening the queue: %w", err)
+	}
+	s.flow.Queue = s.Queue
+	return nil
+}
+
+// blobs lets the queue read what it sends.
+type blobs struct{ *store.Store }
+
+func (b blobs) OpenBlob(ctx context.Context, id int64) (queue.Content, error) {
+	return b.Store.OpenBlob(ctx, store.BlobID(id))
+}
+
+func (b blobs) ReleaseBlobTx(tx *db.Tx, id int64) error {
+	return b.Store.ReleaseBlobTx(tx, store.BlobID(id))
+}
+
+// MakeData makes the data directory as nobody else may read it.
+func MakeData(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return os.Chmod(dir, 0o700)
+}
