@@ -142,7 +142,15 @@ func Decode(line string) ([]byte, error) {
 	case len(line) > base64.StdEncoding.EncodedLen(maxMessage):
 		return nil, ErrProtocol
 	}
-	b, err := base64.StdEncoding.Strict().DecodeString(line)
+	return decode64(line)
+}
+
+// decode64 is base64 as RFC 4648 4 has it; the standard library would skip line breaks.
+func decode64(s string) ([]byte, error) {
+	if strings.ContainsAny(s, "\r\n") {
+		return nil, ErrProtocol
+	}
+	b, err := base64.StdEncoding.Strict().DecodeString(s)
 	if err != nil {
 		return nil, ErrProtocol
 	}

@@ -230,17 +230,17 @@ func parseClientFinal(message string) (clientFinal, error) {
 		return f, ErrProtocol
 	}
 	f.withoutProof = message[:at]
-	proof, err := base64.StdEncoding.Strict().DecodeString(message[at+len(",p="):])
+	proof, err := decode64(message[at+len(",p="):])
 	if err != nil {
-		return f, ErrProtocol
+		return f, err
 	}
 	fields := strings.Split(f.withoutProof, ",")
 	if len(fields) < 2 || !strings.HasPrefix(fields[0], "c=") || !strings.HasPrefix(fields[1], "r=") {
 		return f, ErrProtocol
 	}
-	binding, err := base64.StdEncoding.Strict().DecodeString(fields[0][2:])
+	binding, err := decode64(fields[0][2:])
 	if err != nil {
-		return f, ErrProtocol
+		return f, err
 	}
 	f.binding, f.nonce, f.proof = string(binding), fields[1][2:], proof
 	return f, nil
@@ -266,7 +266,7 @@ func decodeName(s string) (string, bool) {
 	}
 }
 
-// validNonce is RFC 5802 7's printable: ASCII without the comma, and long enough to be a nonce at all.
+// validNonce is RFC 5802 7's printable: ASCII without the comma, one at least.
 func validNonce(s string) bool {
 	for i := 0; i < len(s); i++ {
 		if s[i] < 0x21 || s[i] > 0x7e || s[i] == ',' {

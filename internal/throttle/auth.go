@@ -56,7 +56,7 @@ func (t *Throttle) takeAttempt(ctx context.Context, key netip.Prefix) error {
 			s.Unlock()
 			return nil
 		}
-		pause := time.Duration((1 - n.attempts.tokens) / float64(rate) * float64(time.Second))
+		pause := max(time.Millisecond, time.Duration((1-n.attempts.tokens)/float64(rate)*float64(time.Second)))
 		if n.waiting >= maxWaiting || now.Add(pause).After(deadline) {
 			s.Unlock()
 			return refuseAttempt(time.Second, "Too many logins")

@@ -43,12 +43,12 @@ func (t *table[K, V]) room(s *shard[K, V], staleness func(V) int64) {
 			if age := staleness(entry); age > worst {
 				stalest, worst = key, age
 			}
-			if seen++; seen >= sampled && worst >= 0 {
+			if seen++; seen >= sampled && (worst >= 0 || seen >= 4*sampled) {
 				break
 			}
 		}
 		if worst < 0 {
-			return // all are in use; they are as many as real connections
+			return // in use, as many as there are real connections
 		}
 		delete(s.entries, stalest)
 	}
