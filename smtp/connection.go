@@ -26,12 +26,15 @@ type connection struct {
 	connected   bool          // Backend.Connect was called
 	throttled   func()        // gives the Throttle's place back
 	certificate []byte        // what was shown in the TLS handshake
+	began       time.Time     // by the system's clock
 	progress    time.Time     // when the session last got anywhere
 	transaction *transaction  // nil outside MAIL … end of data
 	elapsed     time.Duration // of the session, once over
 
 	transactions, accepted int
-	commands, idleCommands int
+	commands               int
+	idleCommands           int // since the last accepted message, without RCPT and BDAT
+	countedCommands        int // without BDAT
 	errors, refusedRcpts   int
 	authFailures           int
 	lastCode               int
@@ -40,21 +43,21 @@ type connection struct {
 }
 
 func newConnection(s *Server, conn net.Conn, limits Limits) *connection {
-	now := s.Clock.Now()
-	c := &connection{
+	now := time.Now()
+	return &connection{
 		wire:     newWire(conn, s.buffers, limits.IdleTimeout),
 		server:   s,
 		limits:   limits,
-		progress: time.Now(),
+		began:    now,
+		progress: now,
 		session: Session{
 			ID:      rand.Text()[:16],
 			Role:    s.Role,
 			Remote:  addrPort(conn.RemoteAddr()),
 			Local:   addrPort(conn.LocalAddr()),
-			Started: now,
+			Started: s.Clock.Now(),
 		},
 	}
-	return c
 }
 
 // run is the life of a session.
@@ -100,11 +103,21 @@ func (c *connection) readCommand() ([]byte, error) {
 	if c.transaction == nil && c.isDraining() {
 		return nil, errDraining
 	}
+	return c.readLine(maxAuthLine, c.commandDeadline())
+}
+
+// commandDeadline is until when the next command must have come, idle timeout aside.
+func (c *connection) commandDeadline() time.Time {
 	deadline := c.progress.Add(c.limits.SessionTimeout)
+	if c.server.Role.authenticates() && c.session.Identity == nil {
+		if login := c.began.Add(c.limits.LoginTimeout); login.Before(deadline) {
+			deadline = login
+		}
+	}
 	if t := c.transaction; t != nil && t.intake != nil && t.intake.deadline().After(deadline) {
 		deadline = t.intake.deadline() // between chunks
 	}
-	return c.readLine(maxAuthLine, deadline)
+	return deadline
 }
 
 // answer replies to an error of a command and reports whether the session goes on.

@@ -36,11 +36,25 @@ func (c *connection) check(v verb, line []byte) error {
 	case hasControl(line):
 		return reply.New(500, "5.5.2", "Control characters are not allowed in commands")
 	}
-	if v != verbRCPT && v != verbBDAT {
+	return c.countCommand(v)
+}
+
+// countCommand ends a session that goes on for too long.
+func (c *connection) countCommand(v verb) error {
+	if v == verbBDAT {
+		return nil // bounded by the message's size and time
+	}
+	c.countedCommands++
+	if v != verbRCPT {
 		c.idleCommands++
 	}
-	if c.idleCommands > c.limits.MaxIdleCommands {
+	switch {
+	case c.idleCommands > c.limits.MaxIdleCommands:
 		return goodbye(421, "4.7.0", "Too many commands without a message, closing connection")
+	case c.countedCommands > c.limits.MaxCommands && v != verbQUIT:
+		return goodbye(421, "4.7.0", "Too many commands, closing connection")
+	case c.accepted >= c.limits.MaxMessages && v == verbMAIL:
+		return goodbye(421, "4.7.0", "Too many messages in one connection, please open another")
 	}
 	return nil
 }

@@ -16,6 +16,10 @@ type Limits struct {
 	MaxRefused int
 	// MaxIdleCommands is how many commands may pass without a message getting anywhere (NOOP, RSET, VRFY, EHLO, MAIL …).
 	MaxIdleCommands int
+	// MaxCommands of a session, chunks of messages aside.
+	MaxCommands int
+	// MaxMessages accepted in a session before it is closed with 421.
+	MaxMessages int
 	// MaxAuthFailures of a session before it is closed with 421.
 	MaxAuthFailures int
 	// MaxConnections is how many sessions this server holds at a time.
@@ -25,8 +29,10 @@ type Limits struct {
 	MaxLineLength int64
 	// IdleTimeout bounds each single read and write (RFC 5321 4.5.3.2.7 asks for at least 5 minutes).
 	IdleTimeout time.Duration
-	// SessionTimeout bounds the time between two steps forward: the connection, AUTH, an accepted message.
+	// SessionTimeout bounds the time between two steps forward: the connection, AUTH, a message sent to its end.
 	SessionTimeout time.Duration
+	// LoginTimeout bounds the time from the connection to a successful AUTH on the submission ports.
+	LoginTimeout time.Duration
 	// DataTimeout bounds the time a message may take, extended by one second for each MinDataRate bytes that arrived.
 	DataTimeout time.Duration
 	MinDataRate int64
@@ -43,11 +49,14 @@ var DefaultLimits = Limits{
 	MaxErrors:        10,
 	MaxRefused:       50,
 	MaxIdleCommands:  500,
+	MaxCommands:      10_000,
+	MaxMessages:      1000,
 	MaxAuthFailures:  3,
 	MaxConnections:   1000,
 	MaxLineLength:    1 << 20,
 	IdleTimeout:      5 * time.Minute,
 	SessionTimeout:   30 * time.Minute,
+	LoginTimeout:     2 * time.Minute,
 	DataTimeout:      10 * time.Minute,
 	MinDataRate:      16 << 10,
 	HandshakeTimeout: time.Minute,
@@ -62,11 +71,14 @@ func (l Limits) withDefaults() Limits {
 		MaxErrors:        or(l.MaxErrors, d.MaxErrors),
 		MaxRefused:       or(l.MaxRefused, d.MaxRefused),
 		MaxIdleCommands:  or(l.MaxIdleCommands, d.MaxIdleCommands),
+		MaxCommands:      or(l.MaxCommands, d.MaxCommands),
+		MaxMessages:      or(l.MaxMessages, d.MaxMessages),
 		MaxAuthFailures:  or(l.MaxAuthFailures, d.MaxAuthFailures),
 		MaxConnections:   or(l.MaxConnections, d.MaxConnections),
 		MaxLineLength:    or(l.MaxLineLength, d.MaxLineLength),
 		IdleTimeout:      or(l.IdleTimeout, d.IdleTimeout),
 		SessionTimeout:   or(l.SessionTimeout, d.SessionTimeout),
+		LoginTimeout:     or(l.LoginTimeout, d.LoginTimeout),
 		DataTimeout:      or(l.DataTimeout, d.DataTimeout),
 		MinDataRate:      or(l.MinDataRate, d.MinDataRate),
 		HandshakeTimeout: or(l.HandshakeTimeout, d.HandshakeTimeout),

@@ -28,6 +28,21 @@ func TestErrorsAreCounted(t *testing.T) {
 	s.dial(t).talk(t, "S: 220\nC: EHLO x\nS: 250\nC: X\nS: 500\nC: MAIL\nS: 501\nC: DATA\nS: 503\nC: Y\nS: 500\nS: 421 4.7.0\nS: <closed>")
 }
 
+func TestCommandsAndMessagesOfASessionAreLimited(t *testing.T) {
+	s := limited(t, MX, Limits{MaxMessages: 2, MaxCommands: 12})
+	message := opened + "C: DATA\nS: 354\nC: .\nS: 250\n"
+	p := s.dial(t)
+	p.enter(t, MX)
+	p.talk(t, message+message+"C: MAIL FROM:<>\nS: 421 4.7.0 Too many messages\nS: <closed>")
+	p = s.dial(t)
+	p.enter(t, MX)
+	p.talk(t, "C: MAIL FROM:<>\nS: 250")
+	for range 10 {
+		p.talk(t, "C: RCPT TO:<b@example.test>\nS: 250")
+	}
+	p.talk(t, "C: RCPT TO:<b@example.test>\nS: 421 4.7.0 Too many commands, closing\nS: <closed>")
+}
+
 func TestRefusedRecipientsAreCountedForStrangers(t *testing.T) {
 	for _, role := range []Role{MX, Submissions} {
 		s := limited(t, role, Limits{MaxErrors: 1, MaxRefused: 2})

@@ -199,6 +199,19 @@ func TestAHandshakeThatDoesNotComeEndsTheSession(t *testing.T) {
 	})
 }
 
+func TestALoginThatDoesNotComeEndsTheSession(t *testing.T) {
+	inBubble(t, Submissions, Limits{}, func(t *testing.T, s *testServer, dial func() *peer) {
+		p := dial()
+		p.startTLS(t)
+		p.talk(t, "S: 220\nC: EHLO x\nS: 250")
+		endsAfter(t, p, 2*time.Minute, "421 4.4.2", 30*time.Second, func() error { _, err := p.Write([]byte("NOOP\r\n")); return err })
+		p = dial()
+		p.startTLS(t)
+		p.enter(t, Submissions)
+		endsAfter(t, p, 5*time.Minute, "421 4.4.2", 0, nil)
+	})
+}
+
 func TestTheGreetingWaitsForThoseWhoDoNot(t *testing.T) {
 	inBubble(t, MX, Limits{GreetDelay: 5 * time.Second}, func(t *testing.T, s *testServer, dial func() *peer) {
 		start := time.Now()
