@@ -16,10 +16,13 @@ func (s *Server) smtpLimits() smtp.Limits {
 		MaxMessageSize:  settings.SMTPMaxMessageSize.Get(s.Settings),
 		MaxRecipients:   int(settings.SMTPMaxRecipients.Get(s.Settings)),
 		MaxErrors:       int(settings.SMTPMaxErrors.Get(s.Settings)),
+		MaxCommands:     int(settings.SMTPMaxCommands.Get(s.Settings)),
+		MaxMessages:     int(settings.SMTPMaxMessagesPerConnection.Get(s.Settings)),
 		MaxAuthFailures: int(settings.AuthMaxFailuresPerConnection.Get(s.Settings)),
 		MaxConnections:  int(settings.SMTPMaxConnections.Get(s.Settings)),
 		IdleTimeout:     settings.SMTPIdleTimeout.Get(s.Settings),
 		SessionTimeout:  settings.SMTPSessionTimeout.Get(s.Settings),
+		LoginTimeout:    settings.SMTPLoginTimeout.Get(s.Settings),
 		DataTimeout:     settings.SMTPDataTimeout.Get(s.Settings),
 		GreetDelay:      settings.SMTPGreetDelay.Get(s.Settings),
 	}
