@@ -14,8 +14,8 @@ func TestSelectDescribesTheMailbox(t *testing.T) {
 	w.deliver("alice@example.test", "", hello, `\Seen`, "$Forwarded")
 	w.dialogue(`
 		C: 1 SELECT INBOX
-		S: * FLAGS (\Answered \Flagged \Deleted \Seen \Draft $Forwarded)
-		S: * OK [PERMANENTFLAGS (\Answered \Flagged \Deleted \Seen \Draft $Forwarded \*)] …
+		S: * FLAGS (\Seen \Answered \Flagged \Deleted \Draft $Forwarded)
+		S: * OK [PERMANENTFLAGS (\Seen \Answered \Flagged \Deleted \Draft $Forwarded \*)] …
 		S: * 2 EXISTS
 		S: * 0 RECENT
 		S: * OK [UNSEEN 1] …
@@ -76,8 +76,8 @@ func TestFlagsAreStoredAndTold(t *testing.T) {
 		C: 1 STORE 1,3 +FLAGS (\Seen $Forwarded)
 		S: * 1 FETCH (FLAGS (\Seen $Forwarded))
 		S: * 3 FETCH (FLAGS (\Seen $Forwarded))
-		S: * FLAGS (\Answered \Flagged \Deleted \Seen \Draft $Forwarded)
-		S: * OK [PERMANENTFLAGS (\Answered \Flagged \Deleted \Seen \Draft $Forwarded \*)] …
+		S: * FLAGS (\Seen \Answered \Flagged \Deleted \Draft $Forwarded)
+		S: * OK [PERMANENTFLAGS (\Seen \Answered \Flagged \Deleted \Draft $Forwarded \*)] …
 		S: 1 OK STORE completed
 		C: 2 STORE 1 -FLAGS.SILENT (\Seen)
 		S: 2 OK STORE completed
@@ -112,11 +112,12 @@ func TestAppendAnswersWithTheUID(t *testing.T) {
 		C: 1 APPEND Drafts (\Draft \Seen) "03-Feb-2024 04:05:06 +0100" {14}
 		S: + …
 		C: Subject: x
-
+		C:
+		C:
 		S: 1 OK [APPENDUID … 1] …
 		C: 2 APPEND Drafts {3+}
 		C: a
-
+		C:
 		S: 2 OK [APPENDUID … 2] …
 		C: 3 APPEND Nowhere {1000000}
 		S: 3 NO [TRYCREATE] …
@@ -124,7 +125,7 @@ func TestAppendAnswersWithTheUID(t *testing.T) {
 		S: 4 NO [TOOBIG] …
 		C: 5 APPEND Drafts {3+}
 		C: a
-
+		C:
 		S: 5 OK [APPENDUID … 3] …
 		C: 6 APPEND Drafts {0}
 		S: 6 NO APPEND cancelled

@@ -227,13 +227,23 @@ func (w *world) dial() *client {
 
 func (w *world) dialRaw() *client {
 	w.Helper()
-	conn, err := tls.Dial("tcp", w.addr, w.tls)
+	c, err := w.tryDial()
 	if err != nil {
 		w.Fatal(err)
 	}
-	w.Cleanup(func() { conn.Close() })
-	return &client{t: w, conn: conn, r: bufio.NewReader(conn)}
+	return c
 }
+
+func (w *world) tryDial() (*client, error) {
+	conn, err := tls.Dial("tcp", w.addr, w.tls)
+	if err != nil {
+		return nil, err
+	}
+	w.Cleanup(func() { conn.Close() })
+	return &client{t: w, conn: conn, r: bufio.NewReader(conn)}, nil
+}
+
+func (w *world) dialTCP() (net.Conn, error) { return net.Dial("tcp", w.addr) }
 
 // user connects and logs in.
 func (w *world) user(login string) *client {
@@ -352,5 +362,15 @@ func (w *world) play(script string, session func(id string) *client) {
 		default:
 			w.Fatalf("line %d of the script: %q", i, line)
 		}
+	}
+}
+
+func (w *world) setQuota(login string, bytes, messages int64) {
+	w.Helper()
+	err := w.db.Write(context.Background(), func(tx *db.Tx) error {
+		return w.store.SetQuotaTx(tx, w.account(login).ID(), bytes, messages)
+	})
+	if err != nil {
+		w.Fatal(err)
 	}
 }

@@ -86,6 +86,10 @@ func (s *session) tree() ([]node, error) {
 	}
 	for _, name := range subscriptions {
 		nodes[put(name)].subscribed = true
+		// A subscription without a mailbox may be all there is below a level. RFC 5258 5 (example 9)
+		for above := parent(name); above != ""; above = parent(above) {
+			put(above)
+		}
 	}
 	slices.SortFunc(nodes, func(a, b node) int { return compareNames(a.name, b.name) })
 	return nodes, nil
