@@ -1,0 +1,140 @@
+// Package serve is the process around the mail server: it is born with its sockets, tells systemd that it is ready,
+// keeps its certificate fresh, opens the door for the administrator, and ends with grace.
+//
+// There are three lives. [Run] is `postern serve`: as root it becomes the warden and starts itself again without rights,
+// otherwise, and in that child, it serves. [Demo] is `postern demo`, a server with people in it, on loopback. [Init] and
+// [Offline] open the same server without listening, to make its first administrator or to look after it while it is
+// stopped; they reach it through the same administration as everyone else.
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"postern/internal/clock"
+	"postern/internal/config"
+	"postern/internal/server"
+	"postern/internal/store"
+	"postern/internal/tlsconf"
+	"postern/platform/admin"
+	"postern/platform/doctor"
+)
+
+// instance is an open server with its administration.
+type instance struct {
+	config  *config.Config
+	log     *slog.Logger
+	tls     *tlsconf.Source
+	server  *server.Server
+	backend *admin.Backend
+}
+
+// settingUp says what differs between the lives.
+type settingUp struct {
+	version string
+	log     *slog.Logger
+	offline bool
+	// names of a self-made certificate beyond the host's own.
+	names []string
+	// readFile reads certificate files.
+	readFile func(string) ([]byte, error)
+}
+
+func open(ctx context.Context, c *config.Config, o settingUp) (*instance, error) {
+	names := append([]string{c.Hostname}, o.names...)
+	source, err := tlsconf.Open(tlsconf.Options{Cert: c.TLSCert, Key: c.TLSKey, Dir: c.Data, Names: names,
+		ReadFile: o.readFile, Clock: clock.System, Log: o.log})
+	if err != nil {
+		return nil, err
+	}
+	s, err := server.Open(ctx, server.Options{Config: c, Log: o.log, Clock: clock.System, TLS: source, Offline: o.offline})
+	if err != nil {
+		return nil, err
+	}
+	in := &instance{config: c, log: o.log, tls: source, server: s}
+	in.backend = &admin.Backend{
+		Hostname: c.Hostname, Version: o.version, Started: time.Now(),
+		DB: s.DB, Directory: s.Directory, Settings: s.Settings, Queue: s.Queue, Keys: s.Keys, Mail: mail{s.Store}, DNS: s.Resolver,
+		Patient: in.patient, Reload: source.Reload, Clock: clock.System, Log: o.log,
+	}
+	return in, nil
+}
+
+// client administers the instance from within this process.
+func (in *instance) client() *admin.Client { return admin.Direct(in.backend.Handler()) }
+
+func (in *instance) handler() http.Handler { return in.backend.Handler() }
+
+// patient is what the doctor looks at.
+func (in *instance) patient() doctor.Patient {
+	p := doctor.Patient{Config: in.config, DNS: in.server.Resolver, Leaf: in.tls.Leaf()}
+	if ca, selfMade := in.tls.SelfMade(); selfMade {
+		p.CA = ca
+	}
+	for _, a := range in.server.Alerts.List() {
+		p.Alerts = append(p.Alerts, doctor.Alert{Title: a.Title, Text: a.Text})
+	}
+	return p
+}
+
+// mail lets the administration ask the store.
+type mail struct{ *store.Store }
+
+func (m mail) Usage(ctx context.Context, account int64) (bytes, messages int64, err error) {
+	q, err := m.Store.Account(store.AccountID(account)).Quota(ctx)
+	return q.UsedBytes, q.UsedMessages, err
+}
+
+func (m mail) Verify(ctx context.Context, progress func(done, total int)) (admin.VerifyReport, error) {
+	report, err := m.Store.Verify(ctx, progress)
+	if err != nil {
+		return admin.VerifyReport{}, err
+	}
+	out := admin.VerifyReport{Checked: report.Checked, Damage: make([]admin.Damage, len(report.Damage))}
+	for i, d := range report.Damage {
+		out.Damage[i] = admin.Damage{Account: int64(d.Account), Mailbox: d.Mailbox, UID: d.UID, Blob: int64(d.Blob), What: d.What}
+	}
+	return out, nil
+}
+
+// Logger makes the log that the configuration asks for.
+func Logger(c *config.Config) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		level = slog.LevelInfo // the configuration has been checked
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, o))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, o))
+}
+
+// initialised reports whether a server has lived in the directory before.
+func initialised(data string) bool {
+	for _, name := range []string{"postern.toml", "postern.db"} {
+		if _, err := os.Stat(filepath.Join(data, name)); !errors.Is(err, fs.ErrNotExist) {
+			return true
+		}
+	}
+	return false
+}
+
+// writeConfig writes postern.toml whole or not at all.
+func writeConfig(c *config.Config) (string, error) {
+	path := filepath.Join(c.Data, "postern.toml")
+	if err := os.WriteFile(path+".new", []byte(c.Text()), 0o600); err != nil {
+		return "", fmt.Errorf("writing the configuration: %w", err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return "", fmt.Errorf("writing the configuration: %w", err)
+	}
+	return path, nil
+}
