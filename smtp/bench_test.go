@@ -21,7 +21,7 @@ func BenchmarkAccept(b *testing.B) {
 			s := newTestServer(b, MX)
 			s.Backend = nothing{}
 			s.Log = slog.New(slog.DiscardHandler)
-			s.Settings = func() Limits { return Limits{} }
+			s.Settings = func() Limits { return Limits{MaxCommands: 1 << 40, MaxMessages: 1 << 40} }
 			s.listen(b)
 			text := append(bytes.Repeat([]byte("The quick brown fox jumps over the lazy dog, again and again.\r\n"), 65), ".\r\n"...)
 			b.ReportAllocs()
