@@ -19,7 +19,7 @@ const (
 
 // StoreOp is a change of flags.
 type StoreOp struct {
-	UIDs  []uint32 // ascending
+	UIDs  []uint32
 	Mode  StoreMode
 	Flags []string
 	// Conditional makes UnchangedSince count: messages with a larger modseq are left alone (RFC 7162 3.1.3).
@@ -46,6 +46,9 @@ func (v *View) Store(ctx context.Context, op StoreOp) (StoreResult, error) {
 		if err := checkFlag(f); err != nil {
 			return StoreResult{}, err
 		}
+	}
+	if op.UIDs = ascending(op.UIDs); len(op.UIDs) == 0 {
+		return StoreResult{}, nil
 	}
 	var res StoreResult
 	var before, after *list
@@ -103,7 +106,7 @@ func (s *Store) storeBits(tx *db.Tx, sa *stagedAccount, b *box, op StoreOp) (Fla
 		known = known && ok
 		bits |= bit
 	}
-	if known || op.Mode == Remove || len(op.UIDs) == 0 {
+	if known || op.Mode == Remove {
 		return bits, nil
 	}
 	return s.flagBits(tx, sa.edit(b), op.Flags)

@@ -32,6 +32,9 @@ func (v *View) Move(ctx context.Context, uids []uint32, dest string) (CopyResult
 }
 
 func (v *View) transfer(ctx context.Context, uids []uint32, dest string, move bool) (res CopyResult, err error) {
+	if uids = ascending(uids); uids == nil {
+		uids = []uint32{} // none, where nil would mean all
+	}
 	err = v.change(ctx, func(tx *db.Tx, sa *stagedAccount) error {
 		to, err := sa.find(dest)
 		if err != nil {

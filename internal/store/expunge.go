@@ -7,12 +7,14 @@ import (
 	"postern/internal/db"
 )
 
-// Expunge removes the messages with \Deleted for good: all of them, or with uids those among the given (RFC 4315 2.1).
+// Expunge removes the messages with \Deleted for good: all of them when uids is nil, otherwise those among the given
+// (RFC 4315 2.1).
 // The view learns of it through Sync; until then it can still read them.
 func (v *View) Expunge(ctx context.Context, uids []uint32) (expunged []uint32, modseq uint64, err error) {
 	if v.readOnly {
 		return nil, 0, ErrReadOnly
 	}
+	uids = ascending(uids)
 	err = v.change(ctx, func(tx *db.Tx, sa *stagedAccount) error {
 		expunged, modseq = nil, 0
 		now := sa.version(v.b)

@@ -1,5 +1,7 @@
 package store
 
+import "slices"
+
 // uidRange is all UIDs from first to last.
 type uidRange struct{ first, last uint32 }
 
@@ -95,4 +97,16 @@ func (r runs) eachInOrder(fn func(where string, args []any, n int) error) error 
 		}
 	}
 	return flush(^uint32(0))
+}
+
+// ascending gives the UIDs in order, each once; the caller's slice if it is so already.
+func ascending(uids []uint32) []uint32 {
+	for i := 1; i < len(uids); i++ {
+		if uids[i] <= uids[i-1] {
+			uids = slices.Clone(uids)
+			slices.Sort(uids)
+			return slices.Compact(uids)
+		}
+	}
+	return uids
 }
