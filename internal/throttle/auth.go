@@ -39,6 +39,7 @@ func (t *Throttle) AuthResult(ip netip.Addr, login string, ok bool) {
 		return
 	}
 	t.succeeded(p)
+	t.trust(key)
 	t.giveBack(key)
 }
 

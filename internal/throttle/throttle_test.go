@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -82,33 +83,70 @@ func code(err error) int {
 
 func TestConnectionsPerSecond(t *testing.T) {
 	th, c := newThrottle(t, "limits.connections_per_second_per_ip=50", "smtp.max_connections_per_ip=100000")
-	open := func() (n int) {
-		for range 200 {
-			release, err := th.Connect(outside)
-			if err != nil {
-				if code(err) != 421 {
-					t.Fatal(err)
+	// open takes turns until one is refused, and gives how many were at once and how many have to wait.
+	open := func() (now, later int) {
+		for {
+			wait, ok := th.connectTurn(Network(outside), c.Now())
+			switch {
+			case !ok:
+				if _, err := th.Connect(outside); code(err) != 421 {
+					t.Errorf("refused with %v", err)
 				}
-				return n
+				return now, later
+			case wait > connectPatience:
+				t.Fatalf("a wait of %v", wait)
+			case wait > 0:
+				later++
+			default:
+				now++
 			}
-			release()
-			n++
 		}
-		return n
 	}
-	if n := open(); n != 50 {
-		t.Errorf("%d connections in the first second", n)
+	if now, later := open(); now != 50 || later != 250 {
+		t.Errorf("%d connections at once and %d after a wait", now, later)
 	}
 	if _, err := th.Connect(owner); err != nil {
 		t.Errorf("another network: %v", err)
 	}
-	c.Advance(100 * time.Millisecond)
-	if n := open(); n != 5 {
-		t.Errorf("%d connections in a tenth of a second", n)
+	c.Advance(time.Second)
+	if now, later := open(); now != 0 || later != 50 {
+		t.Errorf("a second later %d at once and %d after a wait", now, later)
 	}
 	c.Advance(time.Hour)
-	if n := open(); n != 50 {
-		t.Errorf("%d connections after an hour's rest", n)
+	if now, later := open(); now != 50 || later != 250 {
+		t.Errorf("after an hour's rest %d at once and %d after a wait", now, later)
+	}
+	if err := th.BeforeAuth(t.Context(), outside, alice); err != nil {
+		t.Fatal(err)
+	}
+	th.AuthResult(outside, alice, true)
+	c.Advance(10 * time.Second)
+	if now, later := open(); now != 50*trustedFactor || later != 250*trustedFactor {
+		t.Errorf("after a login %d at once and %d after a wait", now, later)
+	}
+}
+
+func TestAConnectionWaitsForItsTurn(t *testing.T) {
+	th, c := newThrottle(t, "limits.connections_per_second_per_ip=1", "smtp.max_connections_per_ip=10")
+	if _, err := th.Connect(outside); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	go func() {
+		_, err := th.Connect(outside)
+		done <- err
+	}()
+	for c.Waiting() == 0 {
+		runtime.Gosched()
+	}
+	select {
+	case <-done:
+		t.Fatal("the second did not wait")
+	default:
+	}
+	c.Advance(time.Second)
+	if err := <-done; err != nil {
+		t.Fatal(err)
 	}
 }
 
