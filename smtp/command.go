@@ -113,3 +113,11 @@ func cutPrefixFold(s, prefix string) (string, bool) {
 	}
 	return s[len(prefix):], true
 }
+
+// pathAfter gives what stands behind "FROM:" or "TO:". RFC 5321 3.3 has no space there; programs that write one are many,
+// and it can be misread by nobody.
+func pathAfter(arg, keyword string) (string, bool) {
+	path, ok := cutPrefixFold(arg, keyword)
+	path = strings.TrimLeft(path, " ")
+	return path, ok && strings.HasPrefix(path, "<")
+}

@@ -28,8 +28,8 @@ func (c *connection) mail(arg string) error {
 	if err := c.mayMail(); err != nil {
 		return err
 	}
-	path, ok := cutPrefixFold(arg, "FROM:")
-	if !ok || !strings.HasPrefix(path, "<") {
+	path, ok := pathAfter(arg, "FROM:")
+	if !ok {
 		return reply.New(501, "5.5.4", "Syntax: MAIL FROM:<address> [parameters]")
 	}
 	from, rest, err := address.ParsePath(path)

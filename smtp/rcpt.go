@@ -47,8 +47,8 @@ func (c *connection) refuseRcpt(t *transaction, err error) error {
 
 // parseRcpt reads the path and its DSN parameters (RFC 3461 4.1, 4.2).
 func (c *connection) parseRcpt(arg string) (r Recipient, err error) {
-	path, ok := cutPrefixFold(arg, "TO:")
-	if !ok || !strings.HasPrefix(path, "<") {
+	path, ok := pathAfter(arg, "TO:")
+	if !ok {
 		return r, reply.New(501, "5.5.4", "Syntax: RCPT TO:<address> [parameters]")
 	}
 	to, rest, err := address.ParsePath(path)

@@ -115,10 +115,19 @@ func (e *Error) Unwrap() error { return e.Err }
 // New takes over a connection: it waits for the greeting and says EHLO, or HELO to a server that knows no better. After
 // an error the connection is closed.
 func New(ctx context.Context, conn net.Conn, o Options) (*Client, error) {
-	o.Timeouts = o.Timeouts.withDefaults()
-	c := &Client{o: o}
+	return start(ctx, &Client{o: o}, conn)
+}
+
+// NewTLS is New for a connection that was under TLS from its first byte (RFC 8314 3.3), the handshake done.
+func NewTLS(ctx context.Context, conn *tls.Conn, o Options) (*Client, error) {
+	state := conn.ConnectionState()
+	return start(ctx, &Client{o: o, tls: &state}, conn)
+}
+
+func start(ctx context.Context, c *Client, conn net.Conn) (*Client, error) {
+	c.o.Timeouts = c.o.Timeouts.withDefaults()
 	c.use(conn)
-	reply, err := c.read(ctx, o.Timeouts.Greeting)
+	reply, err := c.read(ctx, c.o.Timeouts.Greeting)
 	if err == nil && reply.Code != 220 {
 		err = &Error{Phase: PhaseGreeting, Reply: reply}
 	}

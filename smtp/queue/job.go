@@ -45,6 +45,8 @@ type Outcome struct {
 	Host  string
 	TLS   bool
 	Reply string
+
+	elsewhere bool // another host of the destination may say otherwise at once
 }
 
 // Deliverer opens lines to destinations.
