@@ -33,7 +33,7 @@ func (d Dialect) tokens() *strings.Replacer {
 			"{{without_rowid}}", "")
 	}
 	return strings.NewReplacer(
-		"{{id}}", "INTEGER PRIMARY KEY",
+		"{{id}}", "INTEGER PRIMARY KEY AUTOINCREMENT",
 		"{{bigint}}", "INTEGER",
 		"{{text}}", "TEXT",
 		"{{blob}}", "BLOB",

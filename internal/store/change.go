@@ -50,40 +50,49 @@ func (v *View) Store(ctx context.Context, op StoreOp) (StoreResult, error) {
 	if op.UIDs = ascending(op.UIDs); len(op.UIDs) == 0 {
 		return StoreResult{}, nil
 	}
-	var res StoreResult
-	var before, after *list
-	var words *dictionary
-	err := v.change(ctx, func(tx *db.Tx, sa *stagedAccount) error {
-		res = StoreResult{}
-		now := sa.version(v.b)
-		before, after, words = now.list, now.list, now.words
-		bits, err := v.a.s.storeBits(tx, sa, v.b, op)
-		if err != nil {
-			return err
-		}
-		next := res.sort(before, op, bits)
-		if len(res.Changed) == 0 {
-			return nil
-		}
-		cur := sa.edit(v.b)
-		res.ModSeq = sa.nextModSeq()
-		after = before.changed(res.Changed, func(_ uint32, flags *Flags, modseq *uint64) bool {
-			to := next(*flags)
-			cur.reflag(*flags, to)
-			*flags, *modseq = to, res.ModSeq
-			return true
-		})
-		cur.list, cur.highest, words = after, res.ModSeq, cur.words
-		cur.shuffles++
-		return writeFlags(tx, cur, op.Mode, bits, res, before)
+	var res changed
+	err := v.change(ctx, func(tx *db.Tx, sa *stagedAccount) (err error) {
+		res, err = v.storeTx(tx, sa, op)
+		return err
 	})
 	if err != nil {
 		return StoreResult{}, err
 	}
 	if op.Silent {
-		v.accept(before, after, res.Changed, words)
+		v.accept(res.before, res.after, res.Changed, res.words)
 	}
-	return res, nil
+	return res.StoreResult, nil
+}
+
+// changed is a StoreResult and the lists around it.
+type changed struct {
+	StoreResult
+	before, after *list
+	words         *dictionary
+}
+
+func (v *View) storeTx(tx *db.Tx, sa *stagedAccount, op StoreOp) (res changed, err error) {
+	now := sa.version(v.b)
+	res.before, res.after, res.words = now.list, now.list, now.words
+	bits, err := v.a.s.storeBits(tx, sa, v.b, op)
+	if err != nil {
+		return res, err
+	}
+	next := res.sort(now.list, op, bits)
+	if len(res.Changed) == 0 {
+		return res, nil
+	}
+	cur := sa.edit(v.b)
+	res.ModSeq = sa.nextModSeq()
+	res.after = now.list.changed(res.Changed, func(_ uint32, flags *Flags, modseq *uint64) bool {
+		to := next(*flags)
+		cur.reflag(*flags, to)
+		*flags, *modseq = to, res.ModSeq
+		return true
+	})
+	cur.list, cur.highest, res.words = res.after, res.ModSeq, cur.words
+	cur.shuffles++
+	return res, writeFlags(tx, cur, op.Mode, bits, res.StoreResult, res.before)
 }
 
 // change runs fn on the committer with the view's mailbox staged and its list in memory.

@@ -15,43 +15,47 @@ func (v *View) Expunge(ctx context.Context, uids []uint32) (expunged []uint32, m
 		return nil, 0, ErrReadOnly
 	}
 	uids = ascending(uids)
-	err = v.change(ctx, func(tx *db.Tx, sa *stagedAccount) error {
-		expunged, modseq = nil, 0
-		now := sa.version(v.b)
-		if now.deleted == 0 {
-			return nil
-		}
-		var size int64
-		now.list.walk(uids, func(_ int, c *chunk, k int) bool {
-			if c.flags[k]&Deleted != 0 {
-				expunged = append(expunged, c.uids[k])
-				size += int64(c.sizes[k])
-			}
-			return true
-		})
-		if len(expunged) == 0 {
-			return nil
-		}
-		n := sa.numbers()
-		n.usedBytes -= size
-		n.usedMessages -= int64(len(expunged))
-		modseq = sa.nextModSeq()
-		err := runsOf(now.list, expunged).each(func(where string, args []any) error {
-			_, err := tx.Exec(`INSERT INTO ref_log (mailbox, modseq, original, delta) SELECT CAST(? AS BIGINT), CAST(? AS BIGINT), original, -1
-				FROM messages WHERE account = ? AND mailbox = ? AND `+where, append([]any{now.id, int64(modseq), now.account, now.id}, args...)...)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		tx.OnCommit(v.a.s.reaper.wake)
-		modseq, err = v.a.s.remove(tx, sa, v.b, expunged, modseq)
+	err = v.change(ctx, func(tx *db.Tx, sa *stagedAccount) (err error) {
+		expunged, modseq, err = v.expungeTx(tx, sa, uids)
 		return err
 	})
 	if err != nil {
 		return nil, 0, err
 	}
 	return expunged, modseq, nil
+}
+
+func (v *View) expungeTx(tx *db.Tx, sa *stagedAccount, uids []uint32) (expunged []uint32, modseq uint64, err error) {
+	now := sa.version(v.b)
+	if now.deleted == 0 {
+		return nil, 0, nil
+	}
+	var size int64
+	now.list.walk(uids, func(_ int, c *chunk, k int) bool {
+		if c.flags[k]&Deleted != 0 {
+			expunged = append(expunged, c.uids[k])
+			size += int64(c.sizes[k])
+		}
+		return true
+	})
+	if len(expunged) == 0 {
+		return nil, 0, nil
+	}
+	n := sa.numbers()
+	n.usedBytes -= size
+	n.usedMessages -= int64(len(expunged))
+	modseq = sa.nextModSeq()
+	err = runsOf(now.list, expunged).each(func(where string, args []any) error {
+		_, err := tx.Exec(`INSERT INTO ref_log (mailbox, modseq, original, delta) SELECT CAST(? AS BIGINT), CAST(? AS BIGINT), original, -1
+			FROM messages WHERE account = ? AND mailbox = ? AND `+where, append([]any{now.id, int64(modseq), now.account, now.id}, args...)...)
+		return err
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	tx.OnCommit(v.a.s.reaper.wake)
+	modseq, err = v.a.s.remove(tx, sa, v.b, expunged, modseq)
+	return expunged, modseq, err
 }
 
 // remove takes messages out of a mailbox and leaves tombstones (RFC 7162 3.2). What they refer to is not its business.

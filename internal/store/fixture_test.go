@@ -250,6 +250,3 @@ func (f *fixture) mailbox(a *Account, name string) Mailbox {
 	}
 	return m
 }
-
-// child is replaced by the jobs of the crash tests.
-func child(string) int { return 2 }

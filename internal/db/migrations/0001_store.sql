@@ -104,7 +104,7 @@ CREATE TABLE tombstones (
     PRIMARY KEY (mailbox, modseq, first)
 ) {{without_rowid}};
 
--- Changes of originals.refs that the reaper has yet to apply: copies add, expunges take away.
+-- Changes of originals.refs that the reaper has yet to apply, in the order of the ids: copies add, expunges take away.
 CREATE TABLE ref_log (
     id       {{id}},
     mailbox  {{bigint}} NOT NULL,
