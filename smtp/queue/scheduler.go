@@ -40,11 +40,13 @@ type scheduler struct {
 	mu       sync.Mutex
 	active   map[ID]struct{} // recipients in memory
 	dests    map[string]*dest
+	resting  map[*dest]struct{}
 	line     []*dest // destinations that wait for a worker
 	running  int
 	at       int64 // the horizon
 	id       ID
 	nextDue  int64 // no row beyond the horizon is due before
+	started  bool
 	stopping bool
 
 	ctx     context.Context // ends when deliveries under way are abandoned
@@ -69,6 +71,7 @@ func (s *scheduler) init(q *Queue) {
 	s.wake = make(chan struct{}, 1)
 	s.active = make(map[ID]struct{})
 	s.dests = make(map[string]*dest)
+	s.resting = make(map[*dest]struct{})
 	s.at = math.MinInt64
 	s.nextDue = math.MinInt64
 	s.ended = make(chan struct{})
@@ -76,7 +79,14 @@ func (s *scheduler) init(q *Queue) {
 }
 
 // Start begins to send.
-func (q *Queue) Start() { go q.sched.run() }
+func (q *Queue) Start() {
+	q.sched.mu.Lock()
+	defer q.sched.mu.Unlock()
+	if !q.sched.started && !q.sched.stopping {
+		q.sched.started = true
+		go q.sched.run()
+	}
+}
 
 // Shutdown stops to send: deliveries under way are finished, or abandoned when ctx ends. An abandoned one is tried again
 // after the next start.
@@ -84,7 +94,11 @@ func (q *Queue) Shutdown(ctx context.Context) error {
 	s := &q.sched
 	s.mu.Lock()
 	s.stopping = true
+	started := s.started
 	s.mu.Unlock()
+	if !started {
+		return nil
+	}
 	s.poke()
 	stop := context.AfterFunc(ctx, s.abandon)
 	defer stop()
@@ -103,14 +117,18 @@ func (q *Queue) isActive(id ID) bool {
 
 // due tells that rows have got the given next attempt. It is called after their transaction is durable and never blocks.
 func (q *Queue) due(at int64) {
-	s := &q.sched
+	q.sched.pullBack(at)
+	q.sched.poke()
+}
+
+// pullBack makes sure that rows with the given next attempt, and all later ones, are still to be read.
+func (s *scheduler) pullBack(at int64) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if at <= s.at {
 		s.at, s.id = at, 0
 	}
 	s.nextDue = min(s.nextDue, at)
-	s.mu.Unlock()
-	s.poke()
 }
 
 func (s *scheduler) poke() {
@@ -175,21 +193,23 @@ func (s *scheduler) fill() error {
 		if err == nil {
 			err = s.postpone(late)
 		}
-		if err != nil || full {
-			s.lowerNextDue(now)
-			if err != nil {
-				return err
-			}
-			continue
+		switch {
+		case err != nil:
+			s.pullBack(at)
+			return err
+		case full:
+			s.moreDue()
+		default:
+			return s.lookAhead()
 		}
-		return s.lookAhead()
 	}
 }
 
-func (s *scheduler) lowerNextDue(at int64) {
+// moreDue: the last page was full, there may be another.
+func (s *scheduler) moreDue() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.nextDue = min(s.nextDue, at)
+	s.nextDue = min(s.nextDue, s.at)
 }
 
 // read takes a page of due rows into memory and moves the horizon behind them. It reports whether the page was full, and
@@ -281,12 +301,13 @@ func (s *scheduler) lookAhead() error {
 	var next int64
 	err := s.q.o.DB.QueryRow(s.ctx, `SELECT COALESCE(MIN(next_attempt), ?) FROM queue_recipients WHERE (next_attempt, id) > (?, ?)`,
 		int64(never), at, int64(id)).Scan(&next)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if err != nil {
-		s.lowerNextDue(s.q.o.Clock.Now().UnixMilli())
-		return err
+		next = at
 	}
-	s.lowerNextDue(next)
-	return nil
+	s.nextDue = min(s.nextDue, next)
+	return err
 }
 
 // dispatch starts workers for the destinations in line and tells how long nothing more can be started.
@@ -296,17 +317,15 @@ func (s *scheduler) dispatch() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	wait := maxSleep
-	for name, d := range s.dests {
-		switch {
-		case d.resting && !now.Before(d.restEnds):
-			d.resting = false
-			s.queueUp(d)
-		case d.resting:
+	for d := range s.resting {
+		if now.Before(d.restEnds) {
 			wait = min(wait, d.restEnds.Sub(now))
+			continue
 		}
-		if d.running == 0 && len(d.waiting) == 0 && !d.resting {
-			delete(s.dests, name)
-		}
+		d.resting = false
+		delete(s.resting, d)
+		s.queueUp(d)
+		s.forgetIfIdle(d)
 	}
 	for len(s.line) > 0 && s.running < limits.Concurrency {
 		d := s.line[0]
@@ -349,6 +368,7 @@ func (s *scheduler) work(d *dest, t *task) {
 	d.running--
 	s.running--
 	s.queueUp(d)
+	s.forgetIfIdle(d)
 	s.mu.Unlock()
 	s.poke()
 }
@@ -367,6 +387,12 @@ func (s *scheduler) done(d *dest, t *task, n int, unreachable *reply.Error) *tas
 	return s.pop(d)
 }
 
+func (s *scheduler) forgetIfIdle(d *dest) {
+	if d.running == 0 && len(d.waiting) == 0 && !d.resting && s.dests[d.name] == d {
+		delete(s.dests, d.name)
+	}
+}
+
 func (s *scheduler) forget(t *task) {
 	for _, id := range t.recipients {
 		delete(s.active, id)
@@ -378,6 +404,7 @@ func (s *scheduler) deferWaiting(d *dest, cause *reply.Error) {
 	s.mu.Lock()
 	first := !d.resting
 	d.resting, d.restEnds = true, s.q.o.Clock.Now().Add(cooldown)
+	s.resting[d] = struct{}{}
 	waiting := d.waiting
 	d.waiting, d.count = nil, 0
 	s.mu.Unlock()
@@ -447,11 +474,10 @@ func (s *scheduler) attempt(line Line, name string, t *task) (unreachable *reply
 	defer content.Close()
 	outcomes := line.Deliver(s.ctx, l.job(name, content))
 	// What the other side has taken is written even while we are told to stop.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), settleTime)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(s.ctx))
 	defer cancel()
-	if s.ctx.Err() == nil {
-		ctx = s.ctx
-	}
+	stop := context.AfterFunc(s.ctx, func() { time.AfterFunc(settleTime, cancel) })
+	defer stop()
 	s.q.settle(ctx, l, outcomes, content)
 	if o := outcomes[0]; o.Unreachable {
 		return o.Err
