@@ -2,8 +2,6 @@ package admin
 
 import (
 	"context"
-	"net"
-	"net/netip"
 
 	"postern/dkim"
 	"postern/internal/address"
@@ -129,34 +127,11 @@ func (b *Backend) records(ctx context.Context, name string) (zone.Domain, []zone
 	if err != nil {
 		return zone.Domain{}, nil, err
 	}
-	domain := zone.Domain{Name: name, Host: b.Hostname, Addresses: publicAddresses(), Keys: make([]*dkim.Key, 0, len(keys))}
+	domain := zone.Domain{Name: name, Host: b.Hostname, Addresses: b.Addresses(), Keys: make([]*dkim.Key, 0, len(keys))}
 	domain.Keys = append(domain.Keys, keys...)
 	records, err := zone.Records(domain)
 	return domain, records, err
 }
-
-// publicAddresses are this machine's own that others can reach. Behind a translating router there are none.
-func publicAddresses() []netip.Addr {
-	addresses, err := net.InterfaceAddrs()
-	if err != nil {
-		return nil
-	}
-	var public []netip.Addr
-	for _, a := range addresses {
-		network, ok := a.(*net.IPNet)
-		if !ok {
-			continue
-		}
-		ip, ok := netip.AddrFromSlice(network.IP)
-		if ip = ip.Unmap(); ok && ip.IsGlobalUnicast() && !ip.IsPrivate() && !carrierGrade.Contains(ip) {
-			public = append(public, ip)
-		}
-	}
-	return public
-}
-
-// carrierGrade are the addresses behind a provider's translation (RFC 6598).
-var carrierGrade = netip.MustParsePrefix("100.64.0.0/10")
 
 func (b *Backend) getDNS(r request) (DNS, error) {
 	d, err := b.domain(r)

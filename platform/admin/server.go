@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -40,7 +41,9 @@ type Backend struct {
 	Keys              *dkim.Keys
 	Mail              Mail
 	DNS               zone.Resolver
-	// Examine gives what a doctor would look at; the domains, the queue and the time are filled in here.
+	// Addresses are the server's public ones, as far as it knows them.
+	Addresses func() []netip.Addr
+	// Patient is what a doctor looks at; the domains, the queue and the time are filled in here.
 	Patient func() doctor.Patient
 	// Reload takes the certificate from its files again.
 	Reload func() error
