@@ -69,10 +69,14 @@ func (d *Directory) authenticate(ctx context.Context, service, login, password s
 	if len(password) > maxSecret || len(login) > maxSecret {
 		return sasl.Identity{}, sasl.ErrBadCredentials
 	}
-	if prepared, err := sasl.Prepare(password); err == nil {
-		password = prepared // else it is no password of ours, and is found wrong at the usual price
-	}
 	key := loginKey(login)
+	prepared, err := sasl.Prepare(password)
+	if err != nil {
+		// It can be no one's password, and is found wrong at the usual price. Comparing it would be worse than useless:
+		// HMAC pads its key with NUL, so that a password and the same with NULs behind it give the same hash.
+		key, prepared = "?"+key, password
+	}
+	password = prepared
 	p := d.now.Load().person(key)
 	var id int64
 	if p != nil {
@@ -134,7 +138,7 @@ func (d *Directory) check(ctx context.Context, key, password string, mark [sha25
 // strengthen hashes a correct password anew when the setting asks for more rounds than its verifier has. That it fails
 // is no reason to refuse the login.
 func (d *Directory) strengthen(ctx context.Context, p *person, password string) *person {
-	wanted := d.iterations()
+	wanted := d.rounds()
 	if p.verifier.iterations >= wanted {
 		return p
 	}
@@ -154,10 +158,6 @@ func (d *Directory) strengthen(ctx context.Context, p *person, password string) 
 		return now
 	}
 	return p
-}
-
-func (d *Directory) iterations() int {
-	return int(settings.PasswordIterations.Get(d.settings))
 }
 
 func (p *person) identity() sasl.Identity {
@@ -185,7 +185,7 @@ func (d *Directory) unprovable(key string) verifier {
 		m.Write([]byte(key))
 		return string(m.Sum(nil))
 	}
-	return verifier{iterations: d.iterations(), salt: h("salt ")[:saltSize], storedKey: h("stored "), serverKey: h("server ")}
+	return verifier{iterations: d.rounds(), salt: h("salt ")[:saltSize], storedKey: h("stored "), serverKey: h("server ")}
 }
 
 // successes remembers correct passwords for some minutes, so that a client that logs in again does not cost the hash

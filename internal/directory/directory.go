@@ -66,6 +66,7 @@ type Directory struct {
 	now     atomic.Pointer[snapshot]
 	swap    sync.Mutex // held while now is replaced
 	secret  []byte     // salts of unknown users come from it
+	rounds  func() int // PBKDF2's, for passwords that are set
 	hashing *hasher
 	recent  *successes
 	checks  singleflight.Group
@@ -126,6 +127,7 @@ func Open(ctx context.Context, o Options) (*Directory, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	d := &Directory{db: o.DB, mail: o.Mail, settings: o.Settings, apps: o.AppPasswords, clock: o.Clock, log: o.Log}
+	d.rounds = func() int { return int(settings.PasswordIterations.Get(d.settings)) }
 	d.hashing = newHasher(o.Settings, o.Clock)
 	d.recent = newSuccesses(o.Clock)
 	var err error

@@ -28,7 +28,7 @@ func (d *Directory) AddDomain(ctx context.Context, name string) (domain Domain, 
 
 // AddDomainTx is AddDomain within a transaction.
 func (d *Directory) AddDomainTx(tx *db.Tx, name string) (Domain, error) {
-	normal, err := address.NormalizeDomain(name)
+	normal, err := address.NormalizeDomain(strings.TrimSuffix(name, "."))
 	if err != nil || strings.HasPrefix(normal, "[") || !strings.Contains(normal, ".") {
 		return Domain{}, refuse(ErrInvalid, "%q is not a domain name; write one such as example.org", name)
 	}

@@ -27,6 +27,7 @@ type hasher struct {
 	clock    clock.Clock
 
 	mu      sync.Mutex
+	total   int64 // places given so far
 	running int
 	waiting int
 	lanes   map[netip.Prefix]*lane
@@ -67,8 +68,7 @@ func (h *hasher) enter(ctx context.Context, ip netip.Addr) (leave func(), err er
 	}
 	leave = sync.OnceFunc(func() { h.leave(key, l) })
 	if len(l.queue) == 0 && h.admits(l) {
-		l.running++
-		h.running++
+		h.place(l)
 		h.mu.Unlock()
 		return leave, nil
 	}
@@ -118,6 +118,20 @@ func (h *hasher) admits(l *lane) bool {
 	return h.running < places && l.running < max(1, places-1)
 }
 
+// place gives the lane a place. The lock is held.
+func (h *hasher) place(l *lane) {
+	l.running++
+	h.running++
+	h.total++
+}
+
+// entered is how many places were given so far: one for each password that was hashed.
+func (h *hasher) entered() int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.total
+}
+
 // leave frees a place and gives it to those whose turn it is.
 func (h *hasher) leave(key netip.Prefix, l *lane) {
 	h.mu.Lock()
@@ -139,8 +153,7 @@ func (h *hasher) dispatch() {
 		t := l.queue[0]
 		l.queue = l.queue[1:]
 		h.waiting--
-		l.running++
-		h.running++
+		h.place(l)
 		close(t.ready)
 		h.turns = slices.Delete(h.turns, i, i+1)
 		if len(l.queue) > 0 {

@@ -146,9 +146,6 @@ type unfolding struct {
 }
 
 func (u *unfolding) entry(e *entry, depth int64) error {
-	if depth > u.depth {
-		return reply.New(451, "4.2.4", "The groups behind this address are nested too deeply")
-	}
 	switch e.kind {
 	case kindAccount:
 		return u.account(e.account)
@@ -162,6 +159,9 @@ func (u *unfolding) entry(e *entry, depth int64) error {
 	}
 	if !u.first(e.address.Key()) {
 		return nil
+	}
+	if depth > u.depth {
+		return reply.New(451, "4.2.4", "The groups behind this address are nested too deeply")
 	}
 	for _, member := range e.members {
 		if err := u.member(member, depth+1); err != nil {

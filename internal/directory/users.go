@@ -49,7 +49,7 @@ func (d *Directory) newVerifier(ctx context.Context, password string) (verifier,
 		return verifier{}, err
 	}
 	defer leave()
-	return makeVerifier(prepared, d.iterations()), nil
+	return makeVerifier(prepared, d.rounds()), nil
 }
 
 func checkUser(name string, quota int64) error {
