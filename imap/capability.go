@@ -24,7 +24,7 @@ func (s *session) capabilities() string {
 	state := s.conn.ConnectionState()
 	var b strings.Builder
 	b.WriteString(beforeLogin)
-	for _, mechanism := range sasl.Mechanisms(&state) {
+	for _, mechanism := range sasl.Mechanisms(&state, s.limits.OfferPlus) {
 		if mechanism != sasl.Login { // not a registered mechanism; for SMTP's old clients
 			b.WriteString(" AUTH=" + mechanism)
 		}

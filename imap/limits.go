@@ -11,6 +11,7 @@ type Limits struct {
 	CommandTimeout     time.Duration // between two packets of one command; 5 min
 	WriteTimeout       time.Duration // for one buffer of a response to be taken; 5 min
 	AuthFailures       int           // in one connection; 3
+	OfferPlus          bool          // name SCRAM-SHA-256-PLUS among the mechanisms, see [sasl.Mechanisms]
 	Errors             int           // commands in a row that are no IMAP; 10
 	MessageBytes       int64         // one message of APPEND; 50 MiB
 	CommandBytes       int           // one command after login, messages apart; 1 MiB

@@ -31,7 +31,7 @@ func (s *session) authenticate(c *grammar.Authenticate) answer {
 		return refuse("CANNOT", "There is no such mechanism")
 	}
 	before := func(ctx context.Context, login string) error { return s.attempt(ctx, login) }
-	exchange, err := sasl.NewServer(c.Mechanism, s.srv.Auth, &state, sasl.Before(before), sasl.Certificate(s.shown))
+	exchange, err := sasl.NewServer(c.Mechanism, s.srv.Auth, &state, sasl.Before(before), sasl.Certificate(s.shown), sasl.Plus(s.limits.OfferPlus))
 	if err != nil {
 		return refuse("CANNOT", "There is no such mechanism")
 	}

@@ -4,8 +4,9 @@ package inflate
 // the order of their codes. Decoding walks bit by bit, which is fast enough for what clients send, and needs no table
 // beyond the symbols.
 type huffman struct {
-	count  [maxBits + 1]uint16
-	symbol [288]uint16
+	count   [maxBits + 1]uint16
+	symbol  [288]uint16
+	longest int
 }
 
 const maxBits = 15
@@ -20,6 +21,7 @@ func (h *huffman) build(lengths []byte) bool {
 	used := len(lengths) - int(h.count[0])
 	h.count[0] = 0
 	left := 1
+	h.longest = 0
 	var next [maxBits + 2]uint16
 	for l := 1; l <= maxBits; l++ {
 		left = left<<1 - int(h.count[l])
@@ -27,6 +29,9 @@ func (h *huffman) build(lengths []byte) bool {
 			return false
 		}
 		next[l+1] = next[l] + h.count[l]
+		if h.count[l] > 0 {
+			h.longest = l
+		}
 	}
 	for symbol, l := range lengths {
 		if l != 0 {
@@ -40,7 +45,7 @@ func (h *huffman) build(lengths []byte) bool {
 // decode reads one symbol.
 func (r *Reader) decode(h *huffman) (int, error) {
 	code, first, index := 0, 0, 0
-	for l := 1; l <= maxBits; l++ {
+	for l := 1; l <= h.longest; l++ {
 		bit, ok := r.take(1)
 		if !ok {
 			return 0, errMore
@@ -125,7 +130,7 @@ func (r *Reader) dynamicTables() error {
 			i++
 		}
 	}
-	if lengths[256] == 0 || !r.literal.build(lengths[:literals]) || !r.distance.build(lengths[literals:literals+distances]) {
+	if !r.literal.build(lengths[:literals]) || !r.distance.build(lengths[literals:literals+distances]) {
 		return ErrCorrupt
 	}
 	r.step = (*Reader).symbol
