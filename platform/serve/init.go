@@ -136,7 +136,13 @@ func (b *Beginning) makeData(data string) error {
 	if err := own(data, uid, gid); err != nil {
 		return err
 	}
-	return become(uid, gid)
+	if err := become(uid, gid); err != nil {
+		return err
+	}
+	if _, err := os.ReadDir(data); err != nil {
+		return fmt.Errorf("%s cannot reach %s, since a folder above it is closed to others; choose another --data, or open that folder with chmod o+x", b.User, data)
+	}
+	return nil
 }
 
 func private(data string) error {
