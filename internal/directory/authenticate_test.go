@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -468,7 +467,7 @@ func TestTheVerifierIsSaltedAndHoldsNoPassword(t *testing.T) {
 }
 
 func TestNewPasswordsGetTheRoundsOfTheSetting(t *testing.T) {
-	h := openHouse(t, "sqlite:"+filepath.Join(t.TempDir(), "postern.db"))
+	h := openHouse(t, databaseURL(t))
 	h.must(err1(h.AddDomain(ctx, "example.test")))
 	h.rounds = func() int { return int(settings.PasswordIterations.Get(h.s)) }
 	h.add("alice@example.test", true)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -77,7 +76,7 @@ func openHouse(t testing.TB, url string) *house {
 
 // newHouse has the domain example.test, the administrator admin@ and the users alice@ and bob@.
 func newHouse(t testing.TB) *house {
-	h := openHouse(t, "sqlite:"+filepath.Join(t.TempDir(), "postern.db"))
+	h := openHouse(t, databaseURL(t))
 	h.must(err1(h.AddDomain(ctx, "example.test")))
 	h.add("admin@example.test", true)
 	h.add("alice@example.test", false)
@@ -489,7 +488,7 @@ func TestQuotasReachTheStore(t *testing.T) {
 }
 
 func TestTheDirectoryOutlivesTheProcess(t *testing.T) {
-	url := "sqlite:" + filepath.Join(t.TempDir(), "postern.db")
+	url := databaseURL(t)
 	h := openHouse(t, url)
 	h.must(err1(h.AddDomain(ctx, "b\u00fccher.test")))
 	h.add("\u00dcmit@b\u00fccher.test", true)

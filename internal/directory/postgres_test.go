@@ -1,0 +1,39 @@
+package directory
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"postern/internal/testpg"
+)
+
+func TestMain(m *testing.M) { os.Exit(testpg.Main(m)) }
+
+// databaseURL is a new database: PostgreSQL's within TestOnPostgreSQL, else SQLite's.
+func databaseURL(t testing.TB) string {
+	if strings.HasPrefix(t.Name(), "TestOnPostgreSQL/") {
+		return testpg.Database(t)
+	}
+	return "sqlite:" + filepath.Join(t.TempDir(), "postern.db")
+}
+
+// What goes through SQL holds on PostgreSQL too.
+func TestOnPostgreSQL(t *testing.T) {
+	for name, test := range map[string]func(*testing.T){
+		"WhoGetsMail":                            TestWhoGetsMail,
+		"ADomainChoosesSeparatorAndCatchAll":     TestADomainChoosesSeparatorAndCatchAll,
+		"EntangledGroupsAreUnfoldedOnce":         TestEntangledGroupsAreUnfoldedOnce,
+		"WhoMaySendAsWhom":                       TestWhoMaySendAsWhom,
+		"ARefusedChangeSaysWhy":                  TestARefusedChangeSaysWhyAndChangesNothing,
+		"DomainAndUserInOneTransaction":          TestDomainAndUserInOneTransaction,
+		"RemovingAUserLeavesNothingBehind":       TestRemovingAUserLeavesNothingBehind,
+		"QuotasReachTheStore":                    TestQuotasReachTheStore,
+		"TheDirectoryOutlivesTheProcess":         TestTheDirectoryOutlivesTheProcess,
+		"MemoryFollowsTheDatabase":               TestMemoryFollowsTheDatabase,
+		"APasswordIsHashedAnewWhenTheRoundsRise": TestAPasswordIsHashedAnewWhenTheRoundsRise,
+	} {
+		t.Run(name, test)
+	}
+}
