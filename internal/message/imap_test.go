@@ -368,7 +368,6 @@ func touch(m Meta) {
 	m.Subject()
 	m.SubjectText()
 	m.Sent()
-	m.SentTime()
 	m.References()
 	for f := range AddressField(addressFields) {
 		m.AddressText(f)

@@ -1,9 +1,6 @@
 package message
 
-import (
-	"encoding/binary"
-	"time"
-)
+import "encoding/binary"
 
 // piece is a text of a Meta: one of words, or bytes of the Meta itself.
 type piece struct {
@@ -646,19 +643,4 @@ func (m Meta) Section(path []int, what SectionKind) (start, end int64, err error
 		return at.part.bodyStart, at.part.end, nil
 	}
 	return 0, 0, ErrNoPart
-}
-
-// Root gives the range of the message's own header and of its body, and of the whole.
-func (m Meta) Root() (header, size int64, err error) {
-	at, err := m.locate(nil)
-	return at.part.bodyStart, at.part.end, err
-}
-
-// SentTime is Sent as a time in the zone of the field; zero when there is none.
-func (m Meta) SentTime() time.Time {
-	unix, zone, ok := m.Sent()
-	if !ok {
-		return time.Time{}
-	}
-	return time.Unix(unix, 0).In(zoneOf(zone))
 }
