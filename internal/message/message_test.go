@@ -198,7 +198,6 @@ func (m memory) Bytes() ([]byte, bool) {
 	return b, true
 }
 
-// slow gives a structure that depends on where windows end, if anything does.
 func TestWindowsDoNotMatter(t *testing.T) {
 	line := strings.Repeat("x", 97) + "\n"
 	for _, lines := range []int{0, 330, 333, 334, 335, 1000} {

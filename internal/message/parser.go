@@ -1,11 +1,10 @@
 package message
 
 import (
+	"hash/maphash"
 	"io"
 	"strings"
 	"sync"
-
-	"hash/maphash"
 )
 
 // maxDepth bounds every recursion over a structure, also over one read from a damaged Meta.
