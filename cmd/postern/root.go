@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -48,6 +49,8 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 	if err == nil {
 		return c.exit
 	}
+	// A flag that is not known ends the reading of flags; --json behind it counts all the same.
+	c.json = c.json || slices.Contains(args, "--json")
 	var mistake usage
 	code := exitRefused
 	if !c.begun || errors.As(err, &mistake) {
