@@ -162,6 +162,7 @@ func (s *session) admit(identity sasl.Identity) answer {
 		return refuse("LIMIT", "Too many connections of this account")
 	}
 	s.identity = identity
+	s.holder.Store(identity.Account)
 	s.account = s.srv.Store.Account(store.AccountID(identity.Account))
 	s.state = authenticated
 	s.shown = nil

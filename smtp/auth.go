@@ -27,7 +27,7 @@ func (c *connection) auth(arg string) error {
 		return reply.New(501, "5.5.4", "Syntax: AUTH mechanism [initial-response]")
 	}
 	a := c.newAttempt()
-	exchange, err := sasl.NewServer(mechanism, c.server.Auth, c.session.TLS, sasl.Certificate(c.certificate), sasl.Before(a.before))
+	exchange, err := sasl.NewServer(mechanism, c.server.Auth, c.session.TLS, sasl.Certificate(c.certificate), sasl.Before(a.before), sasl.Plus(c.limits.OfferPlus))
 	if err != nil {
 		return reply.From(err)
 	}

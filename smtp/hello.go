@@ -58,7 +58,7 @@ func (c *connection) extensions() string {
 	}
 	if c.offersAuth() {
 		b.WriteString("\nAUTH ")
-		b.WriteString(strings.Join(sasl.Mechanisms(c.session.TLS), " "))
+		b.WriteString(strings.Join(sasl.Mechanisms(c.session.TLS, c.limits.OfferPlus), " "))
 	}
 	return b.String()
 }

@@ -20,6 +20,8 @@ type Limits struct {
 	MaxCommands int
 	// MaxMessages accepted in a session before it is closed with 421.
 	MaxMessages int
+	// OfferPlus names SCRAM-SHA-256-PLUS among the mechanisms; see [sasl.Mechanisms].
+	OfferPlus bool
 	// MaxAuthFailures of a session before it is closed with 421.
 	MaxAuthFailures int
 	// MaxConnections is how many sessions this server holds at a time.
@@ -83,6 +85,7 @@ func (l Limits) withDefaults() Limits {
 		MinDataRate:      or(l.MinDataRate, d.MinDataRate),
 		HandshakeTimeout: or(l.HandshakeTimeout, d.HandshakeTimeout),
 		GreetDelay:       l.GreetDelay,
+		OfferPlus:        l.OfferPlus,
 	}
 }
 

@@ -56,6 +56,10 @@ func mailboxes(list []message.Mailbox, field string) ([]address.Address, error) 
 		if m.Kind != message.IsAddress {
 			return nil, reply.New(554, "5.6.0", "The %s field must not hold a group", field)
 		}
+		if m.Malformed {
+			// Another program may read another address there.
+			return nil, reply.New(554, "5.6.0", "The %s field cannot be read in one way only", field)
+		}
 		a, err := address.Parse(m.Address())
 		if err != nil {
 			return nil, reply.Wrap(err, 554, "5.6.0", "The %s field holds something that is no address", field)

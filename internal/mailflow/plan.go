@@ -16,7 +16,7 @@ import (
 )
 
 // plan is where the message of a transaction goes: to accounts of ours and to addresses elsewhere, each once, however many
-// aliases and groups led there.
+// aliases and groups led there. Two subaddresses of one account are two places.
 type plan struct {
 	accounts []copyFor
 	external []leg
@@ -25,8 +25,9 @@ type plan struct {
 // copyFor is a copy for an account.
 type copyFor struct {
 	account int64
-	// to is the address that led here.
-	to address.Address
+	// to is the address that led here, detail what stood behind the separator in it.
+	to     address.Address
+	detail string
 }
 
 // leg is the way to one address elsewhere.
@@ -38,8 +39,8 @@ type leg struct {
 
 func (p *plan) add(r smtp.Recipient, res directory.Resolution) {
 	for _, a := range res.Accounts {
-		if !p.hasAccount(a.ID) {
-			p.accounts = append(p.accounts, copyFor{account: a.ID, to: r.Address})
+		if !p.has(a.ID, res.Detail) {
+			p.accounts = append(p.accounts, copyFor{account: a.ID, to: r.Address, detail: res.Detail})
 		}
 	}
 	for _, to := range res.External {
@@ -51,9 +52,9 @@ func (p *plan) add(r smtp.Recipient, res directory.Resolution) {
 	}
 }
 
-func (p *plan) hasAccount(id int64) bool {
+func (p *plan) has(account int64, detail string) bool {
 	for _, c := range p.accounts {
-		if c.account == id {
+		if c.account == account && c.detail == detail {
 			return true
 		}
 	}

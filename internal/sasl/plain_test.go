@@ -121,7 +121,7 @@ func TestTheThrottleIsAskedBeforeThePasswordIsLookedAt(t *testing.T) {
 }
 
 func TestNothingIsOfferedOutsideTLS(t *testing.T) {
-	if m := Mechanisms(nil); len(m) != 0 {
+	if m := Mechanisms(nil, true); len(m) != 0 {
 		t.Errorf("offered: %v", m)
 	}
 	for _, mechanism := range []string{Plain, Login, Scram, ScramPlus} {

@@ -96,25 +96,34 @@ func Certificate(der []byte) Option {
 	return func(e *exchange) { e.certificate = der }
 }
 
-// Mechanisms lists what is offered on the connection, strongest first; nothing without TLS.
+// Mechanisms lists what is offered on the connection, strongest first; nothing without TLS. With plus that includes
+// SCRAM-SHA-256-PLUS, where the connection allows it: in TLS 1.3, since below it clients bind by tls-unique, which is
+// broken (RFC 9266 4).
 //
-// SCRAM-SHA-256-PLUS needs TLS 1.3: below it clients bind by tls-unique, which is broken (RFC 9266 4).
-func Mechanisms(state *tls.ConnectionState) []string {
+// Without plus the mechanism is there for those who ask for it, and only not named: programs that use GNU SASL, mutt
+// among them, take the strongest name in the list and then fail, since they know no binding for TLS 1.3.
+func Mechanisms(state *tls.ConnectionState, plus bool) []string {
 	switch {
 	case state == nil:
 		return nil
-	case exporter(state) == nil:
-		return []string{Scram, Plain, Login}
-	default:
+	case plus && exporter(state) != nil:
 		return []string{ScramPlus, Scram, Plain, Login}
+	default:
+		return []string{Scram, Plain, Login}
 	}
+}
+
+// Plus says that SCRAM-SHA-256-PLUS was offered on the connection, so that a client which says it saw no such offer was
+// lied to.
+func Plus(offered bool) Option {
+	return func(e *exchange) { e.offersPlus = offered && exporter(e.state) != nil }
 }
 
 // NewServer begins an exchange with the named mechanism (in any case) on a connection with the given TLS state.
 // It fails with [ErrNoMechanism].
 func NewServer(mechanism string, a Authenticator, state *tls.ConnectionState, options ...Option) (Server, error) {
 	mechanism = strings.ToUpper(mechanism)
-	if !slices.Contains(Mechanisms(state), mechanism) {
+	if !slices.Contains(Mechanisms(state, true), mechanism) {
 		return nil, ErrNoMechanism
 	}
 	e := exchange{auth: a, state: state}
@@ -127,7 +136,7 @@ func NewServer(mechanism string, a Authenticator, state *tls.ConnectionState, op
 	case Login:
 		return &loginServer{exchange: e}, nil
 	default:
-		return &scramServer{exchange: e, plus: mechanism == ScramPlus, offersPlus: exporter(state) != nil, nonce: newNonce()}, nil
+		return &scramServer{exchange: e, plus: mechanism == ScramPlus, nonce: newNonce()}, nil
 	}
 }
 
@@ -172,6 +181,7 @@ func Remote(ctx context.Context) netip.Addr {
 
 // exchange is what the mechanisms share.
 type exchange struct {
+	offersPlus  bool
 	auth        Authenticator
 	state       *tls.ConnectionState
 	certificate []byte

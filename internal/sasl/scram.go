@@ -15,10 +15,9 @@ import (
 // scramServer is RFC 5802 with SHA-256 (RFC 7677).
 type scramServer struct {
 	exchange
-	plus       bool // the mechanism is the -PLUS one
-	offersPlus bool // the -PLUS one was offered on this connection
-	nonce      string
-	step       int
+	plus  bool // the mechanism is the -PLUS one
+	nonce string
+	step  int
 
 	first       clientFirst
 	serverFirst string

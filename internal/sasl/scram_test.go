@@ -162,7 +162,7 @@ func TestScramIsBoundToTheChannel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m := strings.Join(Mechanisms(&here), " "); m != "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN" {
+	if m := strings.Join(Mechanisms(&here, true), " "); m != "SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN" {
 		t.Errorf("offered: %s", m)
 	}
 	c := client(t, "alice@example.test", "Secret-Garden-7", "")
@@ -180,7 +180,8 @@ func TestScramIsBoundToTheChannel(t *testing.T) {
 		{"another channel", ScramPlus, nil, c.NewConversationWithChannelBinding(scram.ChannelBinding{Type: "tls-exporter", Data: make([]byte, 32)}), ErrBadCredentials},
 		{"no binding with PLUS", ScramPlus, nil, c.NewConversation(), ErrProtocol},
 		{"binding without PLUS", Scram, nil, c.NewConversationWithChannelBinding(exporterBinding), ErrProtocol},
-		{"PLUS was hidden from the client", Scram, nil, c.NewConversationAdvertisingChannelBinding(), ErrProtocol},
+		{"PLUS was not offered", Scram, nil, c.NewConversationAdvertisingChannelBinding(), nil},
+		{"PLUS was hidden from the client", Scram, []Option{Plus(true)}, c.NewConversationAdvertisingChannelBinding(), ErrProtocol},
 		{"no binding at all", Scram, nil, c.NewConversation(), nil},
 	} {
 		s, err := NewServer(test.mechanism, testPeople, &here, test.options...)
@@ -196,7 +197,7 @@ func TestScramIsBoundToTheChannel(t *testing.T) {
 func TestBelowTLS13NoBindingIsOffered(t *testing.T) {
 	_, serverConn, _ := tlsPair(t, tls.VersionTLS12, nil)
 	state := serverConn.ConnectionState()
-	if m := strings.Join(Mechanisms(&state), " "); m != "SCRAM-SHA-256 PLAIN LOGIN" {
+	if m := strings.Join(Mechanisms(&state, true), " "); m != "SCRAM-SHA-256 PLAIN LOGIN" {
 		t.Errorf("offered: %s", m)
 	}
 	s, err := NewServer(Scram, testPeople, &state)

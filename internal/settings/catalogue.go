@@ -49,6 +49,8 @@ const (
 	IMAPMaxAppendSize            IntKey      = iota
 	IMAPMaxErrors                IntKey      = iota
 
+	AuthOfferPlus BoolKey = iota
+
 	DNSBLEnabled BoolKey     = iota
 	DNSBLZones   ListKey     = iota
 	DNSBLTimeout DurationKey = iota
@@ -146,6 +148,9 @@ var catalogue = [settingCount]Definition{
 		Doc: "Largest message that APPEND takes, announced as APPENDLIMIT."},
 	IMAPMaxErrors: {Name: "imap.max_errors", Kind: KindCount, Unit: "responses", Min: 1, Max: 1000, Default: "20",
 		Doc: "Commands answered BAD in a row after which a session is closed."},
+
+	AuthOfferPlus: {Name: "auth.offer_scram_plus", Kind: KindBool, Unit: "switch", Default: "false",
+		Doc: "Name SCRAM-SHA-256-PLUS among the login mechanisms. It is there for clients that ask for it either way; some programs, mutt among them, take it because it is the strongest named and then fail."},
 
 	DNSBLEnabled: {Name: "dnsbl.enabled", Kind: KindBool, Unit: "switch", Default: "true",
 		Doc: "Ask block lists about clients of port 25 before MAIL is accepted."},

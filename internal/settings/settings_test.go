@@ -85,7 +85,7 @@ func TestKeysHaveTheTypesOfTheCatalogue(t *testing.T) {
 		{ints(SMTPIdleTimeout, SMTPLoginTimeout, SMTPSessionTimeout, SMTPDataTimeout, SMTPGreetDelay, AuthBackoffInitial, AuthBackoffMax,
 			AuthBackoffDecay, AuthKnownNetworkTTL, AuthCacheTTL, AuthMaxWait, IMAPIdleTimeout, IMAPLoginTimeout, DNSBLTimeout,
 			QueueMaxAge, QueueDelayNotice, QueueRetryInitial, QueueRetryMax, StoreTombstoneAge), []Kind{KindDuration}},
-		{ints(DNSBLEnabled), []Kind{KindBool}},
+		{ints(AuthOfferPlus, DNSBLEnabled), []Kind{KindBool}},
 		{ints(DNSBLZones, DNSBLAllow), []Kind{KindList}},
 		{ints(DNSBLDQSKey), []Kind{KindString}},
 	} {

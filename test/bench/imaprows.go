@@ -286,12 +286,15 @@ User bob@example.test
 Pass %s
 SSLType IMAPS
 CertificateFile %s
+
 IMAPStore far
 Account a
+
 MaildirStore near
 Path %s/
 Inbox %s/INBOX
 SubFolders Verbatim
+
 Channel c
 Far :far:
 Near :near:

@@ -41,19 +41,12 @@ func startLab(binary string, portBase, messages int, dir string) (*lab, error) {
 		return nil, err
 	}
 	deadline := time.Now().Add(30 * time.Second)
-	for _, port := range []int{25, 587, 465, 993} {
-		for {
-			conn, err := net.Dial("tcp", l.address(port))
-			if err == nil {
-				conn.Close()
-				break
-			}
-			if time.Now().After(deadline) {
-				l.stop()
-				return nil, fmt.Errorf("port %d does not answer: %s", portBase+port, l.log.String())
-			}
-			time.Sleep(20 * time.Millisecond)
+	for _, err := l.metric("postern_db_commits_total"); err != nil; _, err = l.metric("postern_db_commits_total") {
+		if time.Now().After(deadline) {
+			l.stop()
+			return nil, fmt.Errorf("%w: %s", err, l.log.String())
 		}
+		time.Sleep(20 * time.Millisecond)
 	}
 	return l, nil
 }

@@ -23,12 +23,15 @@ User bob@example.test
 Pass %s
 SSLType IMAPS
 CertificateFile %s
+
 IMAPStore far
 Account a
+
 MaildirStore near
 Path %s/mail/
 Inbox %s/mail/INBOX
 SubFolders Verbatim
+
 Channel c
 Far :far:
 Near :near:

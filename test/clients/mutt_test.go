@@ -15,7 +15,6 @@ func TestMuttSendsReadsAndFiles(t *testing.T) {
 	s := lab.Start(t)
 	dir := t.TempDir()
 	rc := write(t, dir, "muttrc", fmt.Sprintf(`set ssl_ca_certificates_file = %s
-set ssl_usesystemcerts = no
 set ssl_verify_host = no
 set certificate_file = %s/certificates
 set smtp_url = "smtps://alice@example.test@localhost:%d/"
@@ -27,6 +26,7 @@ set folder = "imaps://alice@example.test@localhost:%d/"
 set record = "=Sent"
 set spoolfile = "=INBOX"
 set confirmappend = no
+set confirmcreate = no
 set delete = yes
 set quit = yes
 set wait_key = no

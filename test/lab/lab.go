@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,19 +60,22 @@ func (s *Server) Run() {
 		s.t.Fatal(err)
 	}
 	deadline := time.Now().Add(60 * time.Second)
-	for _, port := range []int{25, 587, 465, 993} {
-		for {
-			conn, err := net.Dial("tcp", s.Address(port))
-			if err == nil {
-				conn.Close()
-				break
-			}
-			if time.Now().After(deadline) {
-				s.t.Fatalf("port %d does not answer: %v\n%s", s.Port(port), err, s.out.String())
-			}
-			<-time.After(20 * time.Millisecond)
+	for !s.ready() {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("the server is not ready:\n%s", s.out.String())
 		}
+		<-time.After(10 * time.Millisecond)
 	}
+}
+
+// ready reports whether the server has opened everything.
+func (s *Server) ready() bool {
+	resp, err := http.Get("http://" + s.Address(4025) + "/readyz")
+	if err != nil {
+		return false
+	}
+	resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
 }
 
 // Stop ends the server as ^C does and waits until it is gone.
@@ -188,7 +192,7 @@ func freePorts(t testing.TB) int {
 next:
 	for range 100 {
 		base := 20000 + rand.IntN(8000)
-		for _, port := range []int{25, 80, 443, 465, 587, 993, 4190} {
+		for _, port := range []int{25, 80, 443, 465, 587, 993, 4025, 4190} {
 			l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(base+port)))
 			if err != nil {
 				continue next
