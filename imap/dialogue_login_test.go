@@ -249,3 +249,18 @@ func TestIDTellsWhoWeAre(t *testing.T) {
 	c.want(`* ID ("name" "Postern" "version" "1.2")`)
 	c.want("1 OK …")
 }
+
+func TestAChangedAccountsSessionsEnd(t *testing.T) {
+	w := newWorld(t)
+	w.addUser("bob@example.test")
+	a, b, other := w.user("alice@example.test"), w.user("alice@example.test"), w.user("bob@example.test")
+	b.send("1 IDLE")
+	b.want("+ idling")
+	w.server.Disconnect(int64(w.account("alice@example.test").ID()))
+	for _, c := range []*client{a, b} {
+		c.want("* BYE [UNAVAILABLE] Your account was changed, please log in again")
+		c.closed()
+	}
+	other.send("1 NOOP")
+	other.want("1 OK …")
+}

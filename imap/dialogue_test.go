@@ -180,7 +180,7 @@ func TestLimitsOfLiteralsBeforeLogin(t *testing.T) {
 }
 
 func TestCapabilitiesAreThoseOfTheState(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, func(s *Server) { s.Limits = func() Limits { return Limits{OfferPlus: true} } })
 	c := w.dial()
 	c.send("1 CAPABILITY")
 	line := c.read()

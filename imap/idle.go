@@ -11,6 +11,9 @@ import (
 func (s *session) idle() answer {
 	s.out.buf = append(s.buffer(), "+ idling\r\n"...)
 	s.startIdling()
+	if s.state == loggedOut {
+		return answer{status: "BAD", silent: true} // the mailbox is gone, and the client was told
+	}
 	s.input.quiet, s.input.patience = true, s.limits.IdleTimeout
 	err := s.reader.ReadDone()
 	s.input.quiet = false
@@ -35,6 +38,10 @@ func (s *session) startIdling() {
 	// Changes from here on find waiting set and push; those before are told now.
 	if s.view != nil {
 		s.update(true)
+	}
+	if s.state == loggedOut {
+		s.idling = false
+		s.waiting.Store(false)
 	}
 	s.rest()
 }
@@ -72,7 +79,7 @@ func (s *session) push() {
 	s.update(true)
 	s.rest()
 	if s.state == loggedOut {
-		s.conn.NetConn().Close() // the mailbox is gone, and the reader is to notice
+		s.conn.Close() // the mailbox is gone, and the reader is to notice
 	}
 	if s.srv.Metrics != nil {
 		s.srv.Metrics.Push()

@@ -222,20 +222,11 @@ func (s *session) highestOf(uids []uint32) (highest uint64) {
 	return highest
 }
 
-// number is what the client is told of a message.
-func (s *session) number(r *searchResult, uid uint32) uint64 {
-	if r.byUID {
-		return uint64(uid)
-	}
-	seq, _ := s.view.Seq(uid)
-	return uint64(seq)
-}
-
 // saySearch appends IMAP4rev1's SEARCH response. RFC 3501 7.2.5, RFC 7162 3.1.5
 func (s *session) saySearch(r *searchResult) {
 	s.out.buf = append(s.buffer(), "* SEARCH"...)
-	for _, uid := range r.uids {
-		s.out.buf = strconv.AppendUint(append(s.out.buf, ' '), s.number(r, uid), 10)
+	for _, n := range s.numbers(r) {
+		s.out.buf = strconv.AppendUint(append(s.buffer(), ' '), uint64(n), 10)
 		if !s.more() {
 			return
 		}
@@ -257,15 +248,15 @@ func (s *session) sayESearch(tag string, r *searchResult) {
 	if r.byUID {
 		b = append(b, " UID"...)
 	}
-	if n := len(r.uids); n > 0 {
+	if numbers := s.numbers(r); len(numbers) > 0 {
 		if r.wanted&grammar.ReturnMin != 0 {
-			b = strconv.AppendUint(append(b, " MIN "...), s.number(r, r.uids[0]), 10)
+			b = strconv.AppendUint(append(b, " MIN "...), uint64(numbers[0]), 10)
 		}
 		if r.wanted&grammar.ReturnMax != 0 {
-			b = strconv.AppendUint(append(b, " MAX "...), s.number(r, r.uids[n-1]), 10)
+			b = strconv.AppendUint(append(b, " MAX "...), uint64(numbers[len(numbers)-1]), 10)
 		}
 		if r.wanted&grammar.ReturnAll != 0 {
-			b = grammar.AppendNums(append(b, " ALL "...), s.numbers(r))
+			b = grammar.AppendNums(append(b, " ALL "...), numbers)
 		}
 	}
 	if r.wanted&grammar.ReturnCount != 0 {
@@ -278,14 +269,18 @@ func (s *session) sayESearch(tag string, r *searchResult) {
 	s.more()
 }
 
-// numbers are all of a result's, as the client wants them.
+// numbers are what the client is told: UIDs, or sequence numbers, which one walk over the mailbox gives.
 func (s *session) numbers(r *searchResult) []uint32 {
-	if r.byUID {
+	if r.byUID || len(r.uids) == 0 {
 		return r.uids
 	}
-	seqs := make([]uint32, len(r.uids))
-	for i, uid := range r.uids {
-		seqs[i] = uint32(s.number(r, uid))
+	all := s.view.UIDs()
+	seqs := make([]uint32, 0, len(r.uids))
+	seq, _ := s.view.Seq(r.uids[0])
+	for i := int(seq) - 1; i >= 0 && i < len(all) && len(seqs) < len(r.uids); i++ {
+		if all[i] == r.uids[len(seqs)] {
+			seqs = append(seqs, uint32(i+1))
+		}
 	}
 	return seqs
 }

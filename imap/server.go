@@ -72,6 +72,9 @@ var ErrServerClosed = errors.New("imap: server closed")
 // handshakeTimeout is for TLS's handshake alone.
 const handshakeTimeout = 30 * time.Second
 
+// keepAlive finds dead clients. Sessions idle for hours on phones, which each probe wakes.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 5 * time.Minute, Interval: time.Minute, Count: 5}
+
 func (s *Server) clock() clock.Clock {
 	if s.Clock == nil {
 		return clock.System
@@ -204,6 +207,11 @@ func (s *Server) connect(conn net.Conn, limits Limits) *session {
 		}
 	}
 	secured, ok := conn.(*tls.Conn)
+	if ok {
+		setKeepAlive(secured.NetConn())
+	} else {
+		setKeepAlive(conn)
+	}
 	if !ok && s.TLS != nil {
 		secured, ok = tls.Server(conn, s.TLS), true
 	}
@@ -221,6 +229,12 @@ func (s *Server) connect(conn net.Conn, limits Limits) *session {
 		return nil
 	}
 	return newSession(s, secured, remote, limits, shown(), release)
+}
+
+func setKeepAlive(conn net.Conn) {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		tcp.SetKeepAliveConfig(keepAlive)
+	}
 }
 
 // address is the client's, without a mapped form or zone.
@@ -275,6 +289,18 @@ func (s *Server) Sessions() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.sessions)
+}
+
+// Disconnect ends all sessions of an account, whose password was changed or who is no user any more. It does not wait.
+func (s *Server) Disconnect(account int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for se := range s.sessions {
+		if se.holder.Load() == account {
+			se.expelled.Store(true)
+			se.wake()
+		}
+	}
 }
 
 // Shutdown stops listening, lets each session finish its command, and says BYE to it. When ctx ends first the rest is cut

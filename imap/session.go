@@ -60,6 +60,9 @@ type session struct {
 	recent recentUIDs
 	saved  []uint32 // UIDs that SEARCH RETURN (SAVE) found, ascending. RFC 9051 6.4.4.1
 
+	holder   atomic.Int64 // the account, for Server.Disconnect; 0 before login
+	expelled atomic.Bool  // by Server.Disconnect
+
 	mu      sync.Mutex
 	idling  bool        // guarded by mu
 	waiting atomic.Bool // a copy of idling, to ask without mu
@@ -115,7 +118,7 @@ func (s *session) end() {
 	}
 }
 
-// wake has a session that waits for its client notice that the server is closing.
+// wake has a session that waits for its client notice that it is to end.
 func (s *session) wake() { s.conn.SetReadDeadline(time.Unix(1, 0)) }
 
 // next reads one command and answers it.
@@ -166,6 +169,8 @@ func foreign(tag string) bool {
 // lost ends a session whose connection failed, with a BYE if that can be said.
 func (s *session) lost(err error) {
 	switch {
+	case s.expelled.Load():
+		s.bye("[UNAVAILABLE] Your account was changed, please log in again")
 	case s.srv.closing.Load():
 		s.bye("[UNAVAILABLE] Server is shutting down")
 	case errors.Is(err, os.ErrDeadlineExceeded) && s.account == nil:
@@ -198,8 +203,8 @@ type input struct {
 	quiet    bool          // in IDLE: the responses are not this goroutine's
 }
 
-// errClosing is how a waiting session learns of Shutdown.
-var errClosing = errors.New("server is closing")
+// errClosing is how a waiting session learns of Shutdown and Disconnect.
+var errClosing = errors.New("session is being closed")
 
 func (in *input) Read(p []byte) (int, error) {
 	s := in.session
@@ -214,7 +219,7 @@ func (in *input) Read(p []byte) (int, error) {
 		deadline = s.started.Add(s.limits.LoginTimeout) // in all, however busy the client is
 	}
 	s.conn.SetReadDeadline(deadline)
-	if s.srv.closing.Load() { // asked after the deadline is set, so that wake is not undone
+	if s.srv.closing.Load() || s.expelled.Load() { // asked after the deadline is set, so that wake is not undone
 		return 0, errClosing
 	}
 	n, err := s.conn.Read(p)
