@@ -92,19 +92,23 @@ func (s *Store) transfer(tx *db.Tx, sa *stagedAccount, from, to *box, uids []uin
 // copyRows inserts the copies in the database and in dst.
 func (s *Store) copyRows(tx *db.Tx, sa *stagedAccount, src *list, from *box, dst *version, res *CopyResult, mapping flagMapping, modseq uint64, move bool) error {
 	account, next := int64(sa.st.id), dst.uidnext
-	err := runsOf(src, res.Src).eachInOrder(func(where string, args []any, n int) error {
-		first := []any{dst.id, int64(next) - 1, account, int64(modseq), account, from.id}
+	err := runsOf(src, res.Src).eachInOrder(func(p part) error {
+		newUID, offset := `row_number() OVER (ORDER BY uid)`, int64(next)-1
+		if p.first > 0 {
+			newUID, offset = `uid`, int64(next)-int64(p.first)
+		}
+		first := []any{dst.id, offset, account, int64(modseq), account, from.id}
 		if _, err := tx.Exec(`INSERT INTO messages (mailbox, uid, account, modseq, flags, size, internal, original, blob, crc)
-			SELECT CAST(? AS BIGINT), CAST(? AS BIGINT) + row_number() OVER (ORDER BY uid), CAST(? AS BIGINT), CAST(? AS BIGINT), `+mapping.sql()+`,
-			size, internal, original, blob, crc FROM messages WHERE account = ? AND mailbox = ? AND `+where, append(first, args...)...); err != nil {
+			SELECT CAST(? AS BIGINT), CAST(? AS BIGINT) + `+newUID+`, CAST(? AS BIGINT), CAST(? AS BIGINT), `+mapping.sql()+`,
+			size, internal, original, blob, crc FROM messages WHERE account = ? AND mailbox = ? AND `+p.where, append(first, p.args...)...); err != nil {
 			return err
 		}
-		next += uint32(n)
+		next += uint32(p.n)
 		if move {
 			return nil
 		}
-		_, err := tx.Exec(`INSERT INTO ref_log (mailbox, modseq, original, delta) SELECT CAST(? AS BIGINT), CAST(? AS BIGINT), original, 1
-			FROM messages WHERE account = ? AND mailbox = ? AND `+where, append([]any{dst.id, int64(modseq), account, from.id}, args...)...)
+		_, err := tx.Exec(`INSERT INTO ref_log (account, modseq, original, delta) SELECT account, CAST(? AS BIGINT), original, 1
+			FROM messages WHERE account = ? AND mailbox = ? AND `+p.where, append([]any{int64(modseq), account, from.id}, p.args...)...)
 		return err
 	})
 	if err != nil {

@@ -46,8 +46,8 @@ func (v *View) expungeTx(tx *db.Tx, sa *stagedAccount, uids []uint32) (expunged 
 	n.usedMessages -= int64(len(expunged))
 	modseq = sa.nextModSeq()
 	err = runsOf(now.list, expunged).each(func(where string, args []any) error {
-		_, err := tx.Exec(`INSERT INTO ref_log (mailbox, modseq, original, delta) SELECT CAST(? AS BIGINT), CAST(? AS BIGINT), original, -1
-			FROM messages WHERE account = ? AND mailbox = ? AND `+where, append([]any{now.id, int64(modseq), now.account, now.id}, args...)...)
+		_, err := tx.Exec(`INSERT INTO ref_log (account, modseq, original, delta) SELECT account, CAST(? AS BIGINT), original, -1
+			FROM messages WHERE account = ? AND mailbox = ? AND `+where, append([]any{int64(modseq), now.account, now.id}, args...)...)
 		return err
 	})
 	if err != nil {

@@ -81,7 +81,10 @@ func (f *fixture) open() {
 	}
 	f.db = d
 	o := f.opts
-	o.DB, o.BlobDir, o.Clock, o.Log = d, filepath.Join(f.dir, "blobs"), f.clock, log
+	o.DB, o.BlobDir, o.Log = d, filepath.Join(f.dir, "blobs"), log
+	if f.clock != nil {
+		o.Clock = f.clock
+	}
 	if f.Store, err = Open(context.Background(), o); err != nil {
 		f.t.Fatal(err)
 	}

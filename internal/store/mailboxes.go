@@ -69,8 +69,12 @@ func (s *Store) RemoveAccountTx(tx *db.Tx, id AccountID) error {
 	if err != nil {
 		return err
 	}
+	modseq := sa.nextModSeq()
+	if _, err := tx.Exec(`INSERT INTO dead_mailboxes (mailbox, account, modseq) SELECT id, account, CAST(? AS BIGINT) FROM mailboxes
+		WHERE account = ?`, int64(modseq), int64(id)); err != nil {
+		return err
+	}
 	for _, q := range []string{
-		`INSERT INTO dead_mailboxes (mailbox, account) SELECT id, account FROM mailboxes WHERE account = ?`,
 		`DELETE FROM mailboxes WHERE account = ?`, `DELETE FROM subscriptions WHERE account = ?`,
 		`DELETE FROM once_keys WHERE account = ?`, `DELETE FROM store_accounts WHERE id = ?`,
 	} {
@@ -276,14 +280,14 @@ func (a *Account) DeleteMailbox(ctx context.Context, name string) error {
 		if _, err := tx.Exec(`DELETE FROM mailboxes WHERE id = ? AND account = ?`, b.id, int64(a.id)); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(`INSERT INTO dead_mailboxes (mailbox, account) VALUES (?, ?)`, b.id, int64(a.id)); err != nil {
+		modseq := sa.nextModSeq()
+		if _, err := tx.Exec(`INSERT INTO dead_mailboxes (mailbox, account, modseq) VALUES (?, ?, ?)`, b.id, int64(a.id), int64(modseq)); err != nil {
 			return err
 		}
 		v := sa.edit(b)
 		n := sa.numbers()
 		n.usedBytes -= v.size
 		n.usedMessages -= int64(v.messages)
-		n.modseq++
 		v.gone, v.list = true, nil
 		t := sa.tree.clone()
 		delete(t.byName, clean)

@@ -26,8 +26,9 @@ type reaper struct {
 	done   chan struct{}
 	pass   sync.Mutex // one at a time
 
-	mu    sync.Mutex
-	files []deadFile
+	mu      sync.Mutex
+	files   []deadFile
+	waiting map[AccountID]bool // accounts of which something may wait until a view was told
 }
 
 type deadFile struct {
@@ -37,7 +38,7 @@ type deadFile struct {
 
 func startReaper(s *Store) *reaper {
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &reaper{s: s, signal: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{})}
+	r := &reaper{s: s, signal: make(chan struct{}, 1), cancel: cancel, done: make(chan struct{}), waiting: map[AccountID]bool{}}
 	go r.run(ctx)
 	return r
 }
@@ -53,6 +54,23 @@ func (r *reaper) wake() {
 	case r.signal <- struct{}{}:
 	default:
 	}
+}
+
+// told is called when a view of the account learnt everything, or went.
+func (r *reaper) told(id AccountID) {
+	r.mu.Lock()
+	waiting := r.waiting[id]
+	r.mu.Unlock()
+	if waiting {
+		r.wake()
+	}
+}
+
+// setWaiting notes that something of the account may be passed over.
+func (r *reaper) setWaiting(id AccountID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.waiting[id] = true
 }
 
 // removeFile hands over a file that no row names any more.
@@ -103,6 +121,9 @@ func (r *reaper) all(ctx context.Context) error {
 			break
 		}
 	}
+	r.mu.Lock()
+	clear(r.waiting)
+	r.mu.Unlock()
 	cursor := int64(0)
 	for {
 		next, err := r.applyLog(ctx, cursor)
@@ -116,8 +137,8 @@ func (r *reaper) all(ctx context.Context) error {
 
 // emptyDead takes some messages out of one deleted mailbox and tells whether there may be more to do.
 func (r *reaper) emptyDead(ctx context.Context) (more bool, err error) {
-	var mailbox, account int64
-	err = r.s.db.QueryRow(ctx, `SELECT mailbox, account FROM dead_mailboxes ORDER BY mailbox LIMIT 1`).Scan(&mailbox, &account)
+	var mailbox, modseq int64
+	err = r.s.db.QueryRow(ctx, `SELECT mailbox, modseq FROM dead_mailboxes ORDER BY mailbox LIMIT 1`).Scan(&mailbox, &modseq)
 	if errors.Is(err, db.ErrNoRows) {
 		return false, nil
 	}
@@ -135,8 +156,11 @@ func (r *reaper) emptyDead(ctx context.Context) (more bool, err error) {
 		if err != nil {
 			return err
 		}
-		statements := []string{`INSERT INTO ref_log (mailbox, modseq, original, delta) SELECT mailbox, 0, original, -1
-			FROM messages WHERE mailbox = ? AND uid <= ?`, `DELETE FROM messages WHERE mailbox = ? AND uid <= ?`}
+		if _, err := tx.Exec(`INSERT INTO ref_log (account, modseq, original, delta) SELECT account, CAST(? AS BIGINT), original, -1
+			FROM messages WHERE mailbox = ? AND uid <= ?`, modseq, mailbox, last); err != nil {
+			return err
+		}
+		statements := []string{`DELETE FROM messages WHERE mailbox = ? AND uid <= ?`}
 		if end {
 			statements = append(statements, `DELETE FROM tombstones WHERE mailbox = ? AND first <= ?`,
 				`DELETE FROM dead_mailboxes WHERE mailbox = ? AND CAST(? AS BIGINT) > 0`)
@@ -150,16 +174,6 @@ func (r *reaper) emptyDead(ctx context.Context) (more bool, err error) {
 	})
 }
 
-// held tells whether a view may still read what was expunged from a mailbox at modseq.
-func (r *reaper) held(mailbox int64, modseq uint64) bool {
-	b, ok := r.s.viewed.Load(mailbox)
-	if !ok {
-		return false
-	}
-	told, ok := b.(*box).told()
-	return ok && modseq > told
-}
-
 // applyLog applies some of ref_log from behind cursor and gives the new cursor, the same when it came to the end.
 //
 // The log is applied in its order, and a copy is logged before its source can be expunged. So a count comes to nothing
@@ -168,21 +182,27 @@ func (r *reaper) applyLog(ctx context.Context, cursor int64) (next int64, err er
 	var dead []deadFile
 	err = r.s.db.Write(ctx, func(tx *db.Tx) error {
 		next, dead = cursor, nil
-		rows, err := tx.Query(`SELECT id, mailbox, modseq, original, delta FROM ref_log WHERE id > ? ORDER BY id LIMIT ?`, cursor, reapRows)
+		rows, err := tx.Query(`SELECT id, account, modseq, original, delta FROM ref_log WHERE id > ? ORDER BY id LIMIT ?`, cursor, reapRows)
 		if err != nil {
 			return err
 		}
 		var done []int64
 		sums := map[int64]int64{}
+		told := map[int64]uint64{}
 		for rows.Next() {
-			var id, mailbox, modseq, original, delta int64
-			if err := rows.Scan(&id, &mailbox, &modseq, &original, &delta); err != nil {
+			var id, account, modseq, original, delta int64
+			if err := rows.Scan(&id, &account, &modseq, &original, &delta); err != nil {
 				rows.Close()
 				return err
 			}
 			next = id
-			if delta < 0 && r.held(mailbox, uint64(modseq)) {
-				continue
+			if _, known := told[account]; !known {
+				// Noted before it is looked at, lest a view that learns in between wake nobody.
+				r.setWaiting(AccountID(account))
+				told[account] = r.s.told(AccountID(account))
+			}
+			if delta < 0 && uint64(modseq) > told[account] {
+				continue // a view may still read it
 			}
 			done = append(done, id)
 			sums[original] += delta

@@ -71,28 +71,41 @@ func (r runs) each(fn func(where string, args []any) error) error {
 	return nil
 }
 
-// eachInOrder is each, but the conditions follow the order of the UIDs, and n is how many messages each names.
-func (r runs) eachInOrder(fn func(where string, args []any, n int) error) error {
+// part is a condition that names n messages.
+type part struct {
+	where string
+	args  []any
+	n     int
+	// first is the first UID if the n UIDs have no gap between them, otherwise 0.
+	first uint32
+}
+
+// eachInOrder is each, but the conditions follow the order of the UIDs.
+func (r runs) eachInOrder(fn func(part) error) error {
 	singles := r.singles
 	flush := func(before uint32) error {
 		end := 0
 		for end < len(singles) && singles[end] < before {
 			end++
 		}
-		part := runs{singles: singles[:end]}
-		singles = singles[end:]
 		left := end
-		return part.each(func(where string, args []any) error {
+		some := runs{singles: singles[:end]}
+		singles = singles[end:]
+		return some.each(func(where string, args []any) error {
 			n := min(left, inSizes[len(inSizes)-1])
 			left -= n
-			return fn(where, args, n)
+			return fn(part{where, args, n, 0})
 		})
 	}
 	for i, x := range r.ranges {
 		if err := flush(x.first); err != nil {
 			return err
 		}
-		if err := fn(`uid BETWEEN ? AND ?`, []any{int64(x.first), int64(x.last)}, r.counts[i]); err != nil {
+		p := part{where: `uid BETWEEN ? AND ?`, args: []any{int64(x.first), int64(x.last)}, n: r.counts[i]}
+		if int(x.last-x.first) == p.n-1 {
+			p.first = x.first
+		}
+		if err := fn(p); err != nil {
 			return err
 		}
 	}

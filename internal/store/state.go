@@ -190,18 +190,6 @@ func (b *box) publish(v *version) {
 	}
 }
 
-// told is the modseq up to which every view of the box knows what was expunged; ok is false without views.
-func (b *box) told() (modseq uint64, ok bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for view := range b.views {
-		if t := view.told.Load(); !ok || t < modseq {
-			modseq, ok = t, true
-		}
-	}
-	return modseq, ok
-}
-
 // staging is what the works of one transaction have changed in memory's stead; it becomes visible after the commit.
 type staging struct {
 	s        *Store
@@ -384,8 +372,6 @@ func (g *staging) publish() {
 			}
 			g.s.mu.Unlock()
 		}
-		num := sa.num
-		sa.st.counters.Store(&num)
 		sa.st.tree.Store(sa.tree)
 		for b, e := range sa.boxes {
 			old := b.cur.Load()
@@ -399,6 +385,9 @@ func (g *staging) publish() {
 				delete(g.s.loaded, b)
 			}
 		}
+		// The modseq last: who reads it first sees everything up to it.
+		num := sa.num
+		sa.st.counters.Store(&num)
 		g.s.tellWatchers(sa.st, sa.events)
 	}
 }

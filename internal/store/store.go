@@ -53,7 +53,9 @@ type Store struct {
 	watchMu  sync.Mutex
 	watchers map[AccountID]*watchers
 
-	viewed   sync.Map // id → *box of mailboxes with views
+	viewMu sync.Mutex
+	views  map[AccountID]map[*View]struct{}
+
 	blobUses []string // see CountBlobUse; under mu
 	reaper   *reaper
 }
@@ -82,7 +84,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{
 		db: o.DB, clock: o.Clock, log: o.Log, tombstones: o.Tombstones, files: files, codec: newCodec(),
 		metas: newMetaCache(o.CacheBytes / 2), listBudget: o.CacheBytes / 2,
-		accounts: map[AccountID]*state{}, loaded: map[*box]struct{}{}, watchers: map[AccountID]*watchers{},
+		accounts: map[AccountID]*state{}, loaded: map[*box]struct{}{}, watchers: map[AccountID]*watchers{}, views: map[AccountID]map[*View]struct{}{},
 	}
 	if err := o.DB.QueryRow(ctx, `SELECT next_id FROM store_state WHERE one = 1`).Scan(&s.nextID); err != nil {
 		return nil, fmt.Errorf("store: %w", err)

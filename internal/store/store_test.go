@@ -448,6 +448,7 @@ func TestADeletedMailboxIsGoneForItsViewsAndErasedBehindThem(t *testing.T) {
 		if _, err := v.Store(ctx, StoreOp{UIDs: []uint32{1}, Flags: []string{`\Seen`}}); !errors.Is(err, ErrGone) {
 			t.Fatal(err)
 		}
+		v.Close()
 		f.reap()
 		for _, table := range []string{"messages", "originals", "blobs", "blob_data", "dead_mailboxes", "ref_log"} {
 			var n int
@@ -475,9 +476,11 @@ func TestARemovedAccountLeavesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.reap()
-		if got := f.body(f.view(other, "INBOX"), 1); len(got) < len(b) {
+		v := f.view(other, "INBOX")
+		if got := f.body(v, 1); len(got) < len(b) {
 			t.Fatal("a shared blob went with one of its owners")
 		}
+		v.Close()
 		if err := f.db.Write(ctx, func(tx *db.Tx) error { return f.RemoveAccountTx(tx, 2) }); err != nil {
 			t.Fatal(err)
 		}

@@ -51,6 +51,7 @@ func (v *View) Sync(allowExpunge bool) (Update, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.woken.Store(false)
+	told := v.b.st.counters.Load().modseq
 	cur := v.b.cur.Load()
 	u := Update{Exists: -1, HighestModSeq: v.highest}
 	if cur.gone || cur.list == nil {
@@ -63,7 +64,7 @@ func (v *View) Sync(allowExpunge bool) (Update, error) {
 	v.words = cur.words
 	if cur.list == v.synced && (v.ghosts == 0 || !allowExpunge) {
 		if v.ghosts == 0 {
-			v.inform(cur)
+			v.inform(cur, told)
 		}
 		u.HighestModSeq = v.highest
 		return u, nil
@@ -76,10 +77,8 @@ func (v *View) Sync(allowExpunge bool) (Update, error) {
 	} else {
 		u.Vanished, u.Expunged = d.gone, numbered(v.picture, d.gone)
 		v.picture, v.ghosts = cur.list, 0
-		v.inform(cur)
-		if len(d.gone) > 0 {
-			v.a.s.reaper.wake()
-		}
+		v.inform(cur, told)
+		v.a.s.reaper.told(v.a.id)
 	}
 	if d.arrived > 0 {
 		u.Exists = v.picture.n
@@ -90,9 +89,9 @@ func (v *View) Sync(allowExpunge bool) (Update, error) {
 
 // inform notes that the session knows all there is. While ghosts remain the old modseq stands: a client that kept a
 // newer one would never learn of the expunges (RFC 7162 3.2.7).
-func (v *View) inform(cur *version) {
+func (v *View) inform(cur *version, told uint64) {
 	v.highest = cur.highest
-	v.told.Store(cur.highest)
+	v.told.Store(told)
 }
 
 // difference between what a view knew and what is.

@@ -37,7 +37,7 @@ type View struct {
 	readOnly bool
 	notify   atomic.Pointer[func()]
 	woken    atomic.Bool
-	told     atomic.Uint64 // modseq up to which the session knows what was expunged
+	told     atomic.Uint64 // the account's modseq when the session last knew everything
 
 	mu        sync.Mutex
 	picture   *list // what the session knows
@@ -46,7 +46,6 @@ type View struct {
 	words     *dictionary
 	announced *dictionary
 	highest   uint64
-	closed    bool
 }
 
 // Select opens a view of a mailbox. The first one on a mailbox reads its list of messages; later ones cost next to nothing.
@@ -78,32 +77,67 @@ func (b *box) attach(a *Account, readOnly bool) *View {
 	b.lastUse.Store(a.s.uses.Add(1))
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	told := b.st.counters.Load().modseq
 	cur := b.cur.Load()
 	if cur.list == nil || cur.gone {
 		return nil
 	}
 	v := &View{a: a, b: b, readOnly: readOnly, picture: cur.list, synced: cur.list, words: cur.words, announced: cur.words, highest: cur.highest}
-	v.told.Store(cur.highest)
+	v.told.Store(told)
 	b.views[v] = struct{}{}
-	a.s.viewed.Store(b.id, b)
+	a.s.addView(v)
 	return v
+}
+
+func (s *Store) addView(v *View) {
+	s.viewMu.Lock()
+	defer s.viewMu.Unlock()
+	views := s.views[v.a.id]
+	if views == nil {
+		views = map[*View]struct{}{}
+		s.views[v.a.id] = views
+	}
+	views[v] = struct{}{}
+}
+
+func (s *Store) dropView(v *View) {
+	s.viewMu.Lock()
+	defer s.viewMu.Unlock()
+	if delete(s.views[v.a.id], v); len(s.views[v.a.id]) == 0 {
+		delete(s.views, v.a.id)
+	}
+}
+
+// told is the modseq up to which every view of the account knows what went: what went later may still be read. It is
+// called on the committer.
+func (s *Store) told(id AccountID) uint64 {
+	s.viewMu.Lock()
+	defer s.viewMu.Unlock()
+	least := ^uint64(0)
+	for v := range s.views[id] {
+		least = min(least, v.knows())
+	}
+	return least
+}
+
+// knows is the account's modseq up to which the session knows everything; now, when its picture is what there is.
+func (v *View) knows() uint64 {
+	now := v.b.st.counters.Load().modseq
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if cur := v.b.cur.Load(); v.ghosts == 0 && v.picture == cur.list {
+		return now
+	}
+	return v.told.Load()
 }
 
 // Close ends the view.
 func (v *View) Close() {
 	v.b.mu.Lock()
-	if delete(v.b.views, v); len(v.b.views) == 0 {
-		v.a.s.viewed.Delete(v.b.id)
-	}
+	delete(v.b.views, v)
 	v.b.mu.Unlock()
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if !v.closed {
-		v.closed = true
-		if v.told.Load() < v.b.cur.Load().highest {
-			v.a.s.reaper.wake()
-		}
-	}
+	v.a.s.dropView(v)
+	v.a.s.reaper.told(v.a.id)
 }
 
 // Mailbox tells of the mailbox as it is now, which may be ahead of the view.

@@ -39,7 +39,8 @@ CREATE UNIQUE INDEX mailboxes_name ON mailboxes (account, name);
 -- Mailboxes that were deleted, or whose account was; the reaper takes their messages and tombstones away bit by bit.
 CREATE TABLE dead_mailboxes (
     mailbox {{bigint}} NOT NULL PRIMARY KEY,
-    account {{bigint}} NOT NULL
+    account {{bigint}} NOT NULL,
+    modseq  {{bigint}} NOT NULL     -- the account's when it was deleted
 );
 
 CREATE TABLE subscriptions (
@@ -107,8 +108,8 @@ CREATE TABLE tombstones (
 -- Changes of originals.refs that the reaper has yet to apply, in the order of the ids: copies add, expunges take away.
 CREATE TABLE ref_log (
     id       {{id}},
-    mailbox  {{bigint}} NOT NULL,
-    modseq   {{bigint}} NOT NULL,
+    account  {{bigint}} NOT NULL,
+    modseq   {{bigint}} NOT NULL,   -- a view that was not told up to here may still read what went
     original {{bigint}} NOT NULL,
     delta    {{bigint}} NOT NULL
 );
