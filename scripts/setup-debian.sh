@@ -8,7 +8,7 @@ packages=(
   # clients
   swaks msmtp isync mutt curl python3 libnet-ssleay-perl libauthen-sasl-perl libnet-dns-perl libsasl2-modules
   # peers and judges
-  postfix dovecot-imapd fail2ban python3-dkim openssl ca-certificates
+  postfix dovecot-imapd fail2ban python3-dkim python3-nacl openssl ca-certificates
   # stores and the kernel's tools: loop devices, namespaces
   postgresql e2fsprogs util-linux mount iproute2 procps
 )

@@ -219,8 +219,15 @@ func (c *command) check() *cobra.Command {
 clock and queue, and says how to mend what is not well. The exit code is 1 when something fails; warnings do not count.`,
 		Example: "  postern check\n  postern check --json | jq '.findings[] | select(.level != \"ok\")'",
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			conf, err := c.load()
+			if err != nil {
+				return err
+			}
 			return ask(cmd, c, func(ctx context.Context, a *admin.Client) (admin.Check, error) {
 				check, err := a.Check(ctx)
+				if errors.Is(err, admin.ErrNoServer) {
+					check, err = admin.Check{Findings: doctor.Stopped(ctx, doctor.Patient{Config: conf, Now: time.Now()})}, nil
+				}
 				if err == nil && !check.OK {
 					c.exit = exitRefused
 				}

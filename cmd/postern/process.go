@@ -68,6 +68,7 @@ As root, name the user that the server runs as; the directory becomes theirs.`,
 	cmd.Flags().StringVar(&b.Hostname, "hostname", "", "the server's full name, such as mail.example.org")
 	cmd.Flags().StringVar(&b.Domain, "domain", "", "the first mail domain (default the hostname without its first label)")
 	cmd.Flags().StringVar(&b.Admin, "admin", "", "the first administrator (default admin@ the domain)")
+	cmd.Flags().StringVar(&b.Database, "database", "", "where people and mail are kept: postgres://USER@HOST/NAME (default an SQLite file in --data)")
 	cmd.Flags().StringVar(&b.User, "user", "", "as root: the user that the server runs as")
 	cmd.MarkFlagDirname("data")
 	return cmd

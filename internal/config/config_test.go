@@ -151,7 +151,10 @@ func TestAFileThatIsNotThereSaysHowToMakeOne(t *testing.T) {
 }
 
 func TestWhatIsWrittenReadsBackTheSame(t *testing.T) {
+	elsewhere := New("mail.example.org", "/var/lib/postern", 0, false)
+	elsewhere.Database, elsewhere.Blobs = "postgres://postern:p%22w@db.example.org/mail", "/srv/blobs"
 	for _, c := range []*Config{
+		elsewhere,
 		New("mail.example.org", "/var/lib/postern", 0, false),
 		New("mail.example.test", "/tmp/d\"e\\m\to ü", 2000, true),
 	} {

@@ -42,6 +42,9 @@ func (c *Config) Text() string {
 	} else {
 		b.WriteString("#cert = \"/etc/ssl/mail/fullchain.pem\"\n#key = \"/etc/ssl/mail/privkey.pem\"\n")
 	}
+	if usual := New("", c.Data, 0, false); c.Database != usual.Database || c.Blobs != usual.Blobs {
+		fmt.Fprintf(&b, "\n[store]\ndatabase = %s\nblobs = %s\n", quote(c.Database), quote(c.Blobs))
+	}
 	b.WriteString("\n[dns]\n")
 	servers := make([]string, len(c.DNSServers))
 	for i, s := range c.DNSServers {

@@ -107,6 +107,12 @@ func Queue(_ context.Context, p Patient) []Finding {
 	return []Finding{ok("queue", "%d recipients wait, the oldest for %s", p.Waiting, p.Now.Sub(p.Oldest).Round(time.Second))}
 }
 
+// Stopped examines what can be seen while no server runs, which is the first finding.
+func Stopped(ctx context.Context, p Patient) []Finding {
+	first := fail("server", "start it with `postern serve`, or see its log for why it ended", "no server answers at %s", p.Config.AdminSocket())
+	return slices.Concat([]Finding{first}, Permissions(ctx, p), Disk(ctx, p), Clock(ctx, p))
+}
+
 // Troubles: what the running server has met.
 func Troubles(_ context.Context, p Patient) []Finding {
 	var list []Finding

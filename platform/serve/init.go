@@ -28,6 +28,8 @@ type Beginning struct {
 	Admin string
 	// Password is the administrator's; empty means that one is made.
 	Password string
+	// Database is where people and mail are kept; empty means an SQLite file in Data.
+	Database string
 	// User is the unprivileged user that the server will run as; root must name one.
 	User    string
 	Version string
@@ -103,10 +105,10 @@ func (b *Beginning) check() (*config.Config, error) {
 			data, filepath.Join(data, "postern.toml"))
 	}
 	c := config.New(hostname, data, 0, false)
-	if _, err := config.Parse(filepath.Join(data, "postern.toml"), []byte(c.Text())); err != nil {
-		return nil, err
+	if b.Database != "" {
+		c.Database = b.Database
 	}
-	return c, nil
+	return config.Parse(filepath.Join(data, "postern.toml"), []byte(c.Text()))
 }
 
 // makeData makes the directory for its owner alone, and becomes the owner.
