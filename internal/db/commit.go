@@ -219,7 +219,7 @@ func (b *batch) try(w *work) (outcome fate, err error) {
 		return fateOf(t.broken), translate(errors.Join(err, t.broken))
 	}
 	if err == nil {
-		err = t.broken
+		err = translate(t.broken)
 	}
 	if undo := t.undoWork(); undo != nil {
 		return fateBatch, errors.Join(err, undo)

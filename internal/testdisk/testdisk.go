@@ -4,6 +4,7 @@
 package testdisk
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -133,8 +134,14 @@ func (d *Disk) Fill(leave int64) (release func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if n := free - leave; n > 0 {
-		if err := unix.Fallocate(int(f.Fd()), 0, 0, n); err != nil {
+	// The file's own blocks of pointers need space too, so the last piece may not fit whole.
+	for off, n := int64(0), free-leave; n >= 4096; {
+		switch err := unix.Fallocate(int(f.Fd()), 0, off, n); {
+		case err == nil:
+			off, n = off+n, free-leave-off-n
+		case errors.Is(err, unix.ENOSPC):
+			n /= 2
+		default:
 			return nil, fmt.Errorf("filling the disk: %w", err)
 		}
 	}
