@@ -16,12 +16,11 @@ type answer struct {
 	silent bool   // everything was said already
 }
 
-func ok() answer                          { return answer{status: "OK"} }
-func okCode(code, text string) answer     { return answer{status: "OK", code: code, text: text} }
-func refuse(code, text string) answer     { return answer{status: "NO", code: code, text: text} }
-func misuse(text string) answer           { return answer{status: "BAD", text: text} }
-func (a answer) good() bool               { return a.status == "OK" }
-func (a answer) withCode(c string) answer { a.code = c; return a }
+func ok() answer                      { return answer{status: "OK"} }
+func okCode(code, text string) answer { return answer{status: "OK", code: code, text: text} }
+func refuse(code, text string) answer { return answer{status: "NO", code: code, text: text} }
+func misuse(text string) answer       { return answer{status: "BAD", text: text} }
+func (a answer) good() bool           { return a.status == "OK" }
 
 // verdicts are the answers to what the store refuses, by response codes of RFC 9051 7.1 and RFC 5530.
 var verdicts = []struct {

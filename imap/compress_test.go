@@ -2,6 +2,7 @@ package imap
 
 import (
 	"bufio"
+	"bytes"
 	"compress/flate"
 	"fmt"
 	"io"
@@ -12,30 +13,30 @@ import (
 	"postern/internal/testenv"
 )
 
-// compressed turns compression on and gives a client that speaks it.
-func (c *client) compressed() (*client, *flate.Writer) {
+// compressed turns compression on and gives a client that reads it, and how it sends.
+func (c *client) compressed() (_ *client, send func(lines string)) {
 	c.t.Helper()
 	c.send("z COMPRESS DEFLATE")
 	c.want("z OK …")
-	w, err := flate.NewWriter(c.conn, flate.BestSpeed)
+	var batch bytes.Buffer
+	w, err := flate.NewWriter(&batch, flate.BestSpeed)
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	return &client{t: c.t, name: "compressed: ", conn: c.conn, r: bufio.NewReader(flate.NewReader(c.r))}, w
+	send = func(lines string) {
+		c.t.Helper()
+		io.WriteString(w, lines+"\r\n")
+		w.Flush()
+		if _, err := batch.WriteTo(c.conn); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	return &client{t: c.t, name: "compressed: ", conn: c.conn, r: bufio.NewReader(flate.NewReader(c.r))}, send
 }
 
 func TestACompressedSessionWorksAsAnyOther(t *testing.T) {
 	w := newWorld(t)
-	c, z := w.user("alice@example.test").compressed()
-	send := func(lines string) {
-		t.Helper()
-		if _, err := io.WriteString(z, lines+"\r\n"); err != nil {
-			t.Fatal(err)
-		}
-		if err := z.Flush(); err != nil {
-			t.Fatal(err)
-		}
-	}
+	c, send := w.user("alice@example.test").compressed()
 	text := "Subject: big\r\n\r\n" + strings.Repeat("all work and no play makes Jack a dull boy\r\n", 20_000)
 	send(fmt.Sprintf("1 APPEND INBOX {%d+}\r\n%s", len(text), text))
 	c.want("1 OK [APPENDUID …")

@@ -10,8 +10,7 @@ import (
 // idle waits until the client says DONE. Meanwhile what happens in the selected mailbox is pushed. RFC 9051 6.3.13
 func (s *session) idle() answer {
 	s.out.buf = append(s.buffer(), "+ idling\r\n"...)
-	s.startIdling()
-	if s.state == loggedOut {
+	if !s.startIdling() {
 		return answer{status: "BAD", silent: true} // the mailbox is gone, and the client was told
 	}
 	s.input.quiet, s.input.patience = true, s.limits.IdleTimeout
@@ -29,8 +28,8 @@ func (s *session) idle() answer {
 	return answer{status: "BAD", silent: true}
 }
 
-// startIdling tells what happened so far and lets pushes in.
-func (s *session) startIdling() {
+// startIdling tells what happened so far and lets pushes in. It reports whether there is anything to wait for.
+func (s *session) startIdling() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.idling = true
@@ -44,6 +43,7 @@ func (s *session) startIdling() {
 		s.waiting.Store(false)
 	}
 	s.rest()
+	return s.idling
 }
 
 // stopIdling waits for a push under way and lets no more in.

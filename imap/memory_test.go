@@ -47,9 +47,8 @@ func TestIdleClients(t *testing.T) {
 		c.send("c FETCH 1:* (FLAGS ENVELOPE)")
 		c.until("c OK …")
 		if compress {
-			z, w := c.compressed()
-			io.WriteString(w, "d IDLE\r\n")
-			w.Flush()
+			z, send := c.compressed()
+			send("d IDLE")
 			z.want("+ idling")
 			continue
 		}

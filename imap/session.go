@@ -109,12 +109,24 @@ func (s *session) end() {
 	s.mu.Unlock()
 	s.cancel()
 	s.leave()
-	s.conn.SetWriteDeadline(time.Now().Add(time.Second))
-	s.conn.Close()
 	s.release()
 	s.srv.ended(s)
 	if s.srv.Metrics != nil {
 		s.srv.Metrics.Session(-1)
+	}
+	s.hangUp()
+}
+
+// hangUp closes the connection so that the client gets the last words: bytes of it that nobody read would make the close a
+// reset, which overtakes them.
+func (s *session) hangUp() {
+	defer s.conn.Close()
+	if s.out.err != nil || s.srv.closing.Load() {
+		return
+	}
+	s.conn.SetDeadline(time.Now().Add(time.Second))
+	if s.conn.CloseWrite() == nil {
+		io.CopyN(io.Discard, s.conn.NetConn(), 64<<10)
 	}
 }
 
