@@ -80,6 +80,8 @@ type Session struct {
 	// Identity is nil until AUTH succeeded; Mechanism is the one that did.
 	Identity  *sasl.Identity
 	Mechanism string
+	// Commands is how many commands the client has sent, the present one included.
+	Commands int
 	// State belongs to the backend; the engine never touches it.
 	State any
 }

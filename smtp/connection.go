@@ -32,7 +32,6 @@ type connection struct {
 	elapsed     time.Duration // of the session, once over
 
 	transactions, accepted int
-	commands               int
 	idleCommands           int // since the last accepted message, without RCPT and BDAT
 	countedCommands        int // without BDAT
 	errors, refusedRcpts   int

@@ -14,7 +14,7 @@ var (
 // execute runs one command. A nil error means that the reply is queued; see answer for the others.
 func (c *connection) execute(line []byte) error {
 	v, arg := parseCommand(line)
-	c.commands++
+	c.session.Commands++
 	err := c.check(v, line)
 	if err == nil {
 		err = c.dispatch(v, arg)
@@ -28,7 +28,7 @@ func (c *connection) execute(line []byte) error {
 // check holds the rules that are the same for all commands.
 func (c *connection) check(v verb, line []byte) error {
 	switch {
-	case v == verbForeign, v == verbUnknown && c.commands == 1:
+	case v == verbForeign, v == verbUnknown && c.session.Commands == 1:
 		// Browsers and other programs that were led here, perhaps to carry mail commands in a request's body.
 		return goodbye(500, "5.5.1", "This is an SMTP server")
 	case len(line)+2 > v.lineLimit():

@@ -67,6 +67,6 @@ func (c *connection) logEnd() {
 	c.server.Log.LogAttrs(c.server.ctx, slog.LevelInfo, "smtp session", slog.String("session", c.session.ID),
 		slog.String("role", c.server.Role.String()), slog.String("remote", c.session.Remote.String()),
 		slog.String("helo", c.session.Helo), slog.String("tls", version), slog.String("login", login),
-		slog.Int("messages", c.accepted), slog.Int("commands", c.commands), slog.Int("errors", c.errors),
+		slog.Int("messages", c.accepted), slog.Int("commands", c.session.Commands), slog.Int("errors", c.errors),
 		slog.String("end", c.end), slog.Duration("took", c.elapsed.Round(time.Millisecond)))
 }

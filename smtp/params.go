@@ -1,6 +1,7 @@
 package smtp
 
 import (
+	"fmt"
 	"strings"
 
 	"postern/internal/reply"
@@ -132,4 +133,20 @@ func isPrintable(s string) bool {
 		}
 	}
 	return true
+}
+
+// EncodeXtext writes s as xtext (RFC 3461 4).
+func EncodeXtext(s string) string {
+	if isPlainXtext(s) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if isPlainXtext(s[i : i+1]) {
+			b.WriteByte(s[i])
+		} else {
+			fmt.Fprintf(&b, "+%02X", s[i])
+		}
+	}
+	return b.String()
 }

@@ -227,3 +227,12 @@ func TestXtext(t *testing.T) {
 		}
 	}
 }
+
+func TestXtextGoesBothWays(t *testing.T) {
+	for _, s := range []string{"", "plain", "a+b=c", "sp ace", "Größe", "\x00\x7f"} {
+		got, ok := decodeXtext(EncodeXtext(s))
+		if !ok && s != "" || got != s && ok {
+			t.Errorf("%q became %q by way of %q", s, got, EncodeXtext(s))
+		}
+	}
+}

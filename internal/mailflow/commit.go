@@ -26,10 +26,14 @@ type parcel struct {
 	foreign bool
 	// account submitted it; 0 is nobody here.
 	account int64
+	// tell allows a notice of success: the sender is known not to be forged.
+	tell bool
 	// notice tells of mail that failed: it finds room in a full mailbox too.
 	notice bool
 	// once recognises the same delivery made again; nil when that cannot happen.
-	once []byte
+	once *receiptKey
+	// seen are receipts of earlier deliveries, to be dropped.
+	seen []receipt
 }
 
 // sealed is a parcel whose bytes are ready: all that is left is one transaction.
@@ -38,6 +42,8 @@ type sealed struct {
 	prepared *store.Prepared
 	targets  []store.Target
 	outgoing []queue.Message
+	seen     []receipt
+	notice   queue.Prepared // of success, where the sender asked for it; nil otherwise
 }
 
 // commit makes the parcel durable for all its recipients in one transaction, which shares its flush with all others that
@@ -61,15 +67,25 @@ func (f *Flow) seal(ctx context.Context, p *parcel) (*sealed, error) {
 	if err != nil {
 		return nil, err
 	}
-	prepared, err := f.Store.Prepare(ctx, p.content, p.parsed.Meta())
+	notice, err := f.successNotice(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	return &sealed{flow: f, prepared: prepared, targets: f.targets(p), outgoing: outgoing}, nil
+	prepared, err := f.Store.Prepare(ctx, p.content, p.parsed.Meta())
+	if err != nil {
+		if notice != nil {
+			notice.Discard()
+		}
+		return nil, err
+	}
+	return &sealed{notice: notice, flow: f, prepared: prepared, targets: f.targets(p), outgoing: outgoing, seen: p.seen}, nil
 }
 
 // Tx stores the copies and queues the rest.
 func (s *sealed) Tx(tx *db.Tx) error {
+	if err := s.flow.dropTx(tx, s.seen); err != nil {
+		return err
+	}
 	if len(s.targets) > 0 {
 		if _, err := s.flow.Store.DeliverTx(tx, s.prepared, s.targets); err != nil {
 			return err
@@ -85,18 +101,30 @@ func (s *sealed) Tx(tx *db.Tx) error {
 			return err
 		}
 	}
+	if s.notice != nil {
+		return s.notice.Tx(tx)
+	}
 	return nil
 }
 
 // Discard removes what no transaction came to name.
-func (s *sealed) Discard() { s.prepared.Discard() }
+func (s *sealed) Discard() {
+	s.prepared.Discard()
+	if s.notice != nil {
+		s.notice.Discard()
+	}
+}
 
 func (f *Flow) targets(p *parcel) []store.Target {
 	now := f.Clock.Now()
 	targets := make([]store.Target, 0, len(p.plan.accounts))
 	for _, c := range p.plan.accounts {
 		prefix := append(finalFields(p.envelope.From, c.to, p.envelope.SMTPUTF8), p.trace...)
-		targets = append(targets, store.Target{Account: store.AccountID(c.account), Prefix: prefix, Internal: now, Once: p.once, IgnoreQuota: p.notice})
+		t := store.Target{Account: store.AccountID(c.account), Prefix: prefix, Internal: now, IgnoreQuota: p.notice}
+		if p.once != nil {
+			t.Once = p.once.of(c)
+		}
+		targets = append(targets, t)
 	}
 	return targets
 }
@@ -124,7 +152,7 @@ func (f *Flow) outgoing(ctx context.Context, p *parcel) ([]queue.Message, error)
 func (f *Flow) outgoingVia(ctx context.Context, p *parcel, via address.Address) (queue.Message, error) {
 	e := p.envelope
 	m := queue.Message{
-		From: e.From, Ret: e.Ret, EnvID: e.EnvID, RequireTLS: e.RequireTLS, Account: p.account,
+		From: e.From, Ret: e.Ret, EnvID: smtp.EncodeXtext(e.EnvID), RequireTLS: e.RequireTLS, Account: p.account,
 		SMTPUTF8: e.SMTPUTF8, Body8Bit: p.parsed.Has8Bit,
 	}
 	signer := e.From.Domain

@@ -17,14 +17,18 @@ import (
 )
 
 // In is the road from the world to a mailbox: the backend of the MX server.
-type In struct{ *Flow }
+type In struct {
+	*Flow
+	receipts receipts
+}
 
 // visit is what In remembers of a session.
 type visit struct {
 	verdict func() dnsbl.Verdict // waits for the block lists, once
 	plan    plan                 // of the transaction under way
 	leave   context.CancelFunc
-	unsaid  [][]byte // keys of the delivery whose 250 the client has not yet shown to have seen
+	last    *receipt // of the last delivery, whose 250 the client has not yet shown to have seen
+	said    int      // commands up to that delivery
 }
 
 // Connect starts to ask the block lists; whoever only looks in is not waited for.
@@ -45,6 +49,7 @@ func (in *In) Connect(ctx context.Context, s *smtp.Session) error {
 func (in *In) Disconnect(s *smtp.Session) {
 	if v, ok := s.State.(*visit); ok {
 		v.leave()
+		in.receipts.end(v.last, s.Commands > v.said)
 	}
 }
 
@@ -53,6 +58,8 @@ func (in *In) Disconnect(s *smtp.Session) {
 func (in *In) Mail(ctx context.Context, s *smtp.Session, e *smtp.Envelope) error {
 	v := s.State.(*visit)
 	v.plan = plan{}
+	in.receipts.end(v.last, true)
+	v.last = nil
 	if verdict := v.verdict(); verdict.Listed {
 		return reply.New(554, "5.7.1", "Service unavailable; client [%s] blocked using %s: %s", s.Remote.Addr(), verdict.Zone, foldedLine(verdict.Reason))
 	}
@@ -92,15 +99,36 @@ func (in *In) Data(ctx context.Context, s *smtp.Session, e *smtp.Envelope, c *sp
 	if err := v.plan.checkLoops(m); err != nil {
 		return "", err
 	}
-	trace := in.received(s, e, in.Clock.Now())
-	err = in.commit(ctx, &parcel{
-		envelope: e, content: c, parsed: m, trace: trace, plan: &v.plan, foreign: true,
-		once: deliveryKey(s, e, c),
-	})
-	if err != nil {
+	p := &parcel{envelope: e, content: c, parsed: m, trace: in.received(s, e, in.Clock.Now()), plan: &v.plan, foreign: true}
+	if p.tell, err = in.mayTell(ctx, s, p); err != nil {
+		return "", err
+	}
+	if err := in.deliver(ctx, s, v, p); err != nil {
 		return "", err
 	}
 	return "2.6.0 Accepted as " + e.ID, nil
+}
+
+// deliver commits the parcel, with a receipt where there are copies that could come twice.
+func (in *In) deliver(ctx context.Context, s *smtp.Session, v *visit, p *parcel) error {
+	key := newReceiptKey(s, p.envelope, p.content)
+	fresh := len(p.plan.accounts) > 0 && in.receipts.begin(key)
+	if fresh {
+		p.once = &key
+	}
+	p.seen = in.receipts.take()
+	err := in.commit(ctx, p)
+	in.receipts.dropped(p.seen, err)
+	if err != nil {
+		if fresh {
+			in.receipts.forget(key)
+		}
+		return err
+	}
+	if fresh {
+		v.last, v.said = &receipt{key: key, copies: p.plan.accounts}, s.Commands
+	}
+	return nil
 }
 
 // checkSpoofing refuses mail that claims to be from a domain of ours and cannot prove it (MAIL-3): our users log in.

@@ -75,7 +75,7 @@ func (out *Out) Data(ctx context.Context, s *smtp.Session, e *smtp.Envelope, c *
 		defer clean.Close()
 	}
 	trace := append(out.received(s, e, out.Clock.Now()), out.missingFields(e, m)...)
-	err = out.commit(ctx, &parcel{envelope: e, content: clean, parsed: m, trace: trace, plan: p, account: s.Identity.Account})
+	err = out.commit(ctx, &parcel{envelope: e, content: clean, parsed: m, trace: trace, plan: p, account: s.Identity.Account, tell: true})
 	if err != nil {
 		return "", err
 	}

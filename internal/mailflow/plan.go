@@ -2,14 +2,13 @@ package mailflow
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
+	"strings"
 
 	"postern/internal/address"
 	"postern/internal/directory"
 	"postern/internal/message"
 	"postern/internal/reply"
-	"postern/internal/spool"
 	"postern/internal/srs"
 	"postern/smtp"
 	"postern/smtp/queue"
@@ -28,6 +27,8 @@ type copyFor struct {
 	// to is the address that led here, detail what stood behind the separator in it.
 	to     address.Address
 	detail string
+	// rcpt is what the sender asked for: for whom, and what to be told.
+	rcpt smtp.Recipient
 }
 
 // leg is the way to one address elsewhere.
@@ -40,7 +41,7 @@ type leg struct {
 func (p *plan) add(r smtp.Recipient, res directory.Resolution) {
 	for _, a := range res.Accounts {
 		if !p.has(a.ID, res.Detail) {
-			p.accounts = append(p.accounts, copyFor{account: a.ID, to: r.Address, detail: res.Detail})
+			p.accounts = append(p.accounts, copyFor{account: a.ID, to: r.Address, detail: res.Detail, rcpt: r})
 		}
 	}
 	for _, to := range res.External {
@@ -48,8 +49,17 @@ func (p *plan) add(r smtp.Recipient, res directory.Resolution) {
 		if !res.LocalDomain {
 			via = address.Address{}
 		}
-		p.addExternal(leg{to: queue.Recipient{Address: to, Notify: queue.Notify(r.Notify), ORCPT: r.ORCPT}, via: via})
+		p.addExternal(leg{to: queue.Recipient{Address: to, Notify: queue.Notify(r.Notify), ORCPT: xtextAddress(r.ORCPT)}, via: via})
 	}
+}
+
+// xtextAddress puts an ORCPT, "type;address", into the form of the command (RFC 3461 4.2).
+func xtextAddress(orcpt string) string {
+	kind, a, ok := strings.Cut(orcpt, ";")
+	if !ok {
+		return ""
+	}
+	return kind + ";" + smtp.EncodeXtext(a)
 }
 
 func (p *plan) has(account int64, detail string) bool {
@@ -91,14 +101,4 @@ func (f *Flow) resolve(ctx context.Context, to address.Address) (directory.Resol
 		}
 	}
 	return f.Directory.Resolve(ctx, to)
-}
-
-// deliveryKey is the same for the same message sent again in a session that did not see our 250: same bytes, same
-// envelope (the recipient is the account's), same client. A different message by the same sender has other bytes.
-func deliveryKey(s *smtp.Session, e *smtp.Envelope, c *spool.Content) []byte {
-	h := sha256.New()
-	sum := c.SHA256()
-	h.Write(sum[:])
-	h.Write([]byte(e.From.Key() + "\x00" + s.Remote.Addr().String()))
-	return h.Sum(nil)
 }

@@ -42,7 +42,7 @@ func (s *Server) queueLimits() queue.Limits {
 
 func (s *Server) blockLists() dnsbl.Config {
 	c := dnsbl.Config{
-		Disabled: !settings.DNSBLEnabled.Get(s.Settings),
+		Disabled: s.offline || !settings.DNSBLEnabled.Get(s.Settings),
 		Timeout:  settings.DNSBLTimeout.Get(s.Settings),
 		DQSKey:   settings.DNSBLDQSKey.Get(s.Settings),
 	}

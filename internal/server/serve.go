@@ -31,6 +31,7 @@ type services map[string]service
 func (s *Server) openServices() {
 	tlsConfig := sasl.CaptureCertificate(s.TLS.Config())
 	in, out := &mailflow.In{Flow: s.flow}, &mailflow.Out{Flow: s.flow}
+	s.in = in
 	mta := func(role smtp.Role, backend smtp.Backend) *smtp.Server {
 		return &smtp.Server{
 			Role: role, Hostname: s.Config.Hostname, TLS: tlsConfig, Backend: backend, Auth: s.Directory.For("smtp"), Throttle: s.throttle,
@@ -94,7 +95,7 @@ func (s *Server) shutdown(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return fmt.Errorf("shutting down: %w", err)
 	}
-	return nil
+	return s.in.Flush(ctx)
 }
 
 // Ready reports whether the database answers.

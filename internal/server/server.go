@@ -62,6 +62,8 @@ type Server struct {
 	throttle *throttle.Throttle
 	spool    *spool.Dir
 	flow     *mailflow.Flow
+	in       *mailflow.In
+	offline  bool
 	services services
 	closers  []func() error
 }
@@ -71,7 +73,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if o.Clock == nil {
 		o.Clock = clock.System
 	}
-	s := &Server{Config: o.Config, Log: o.Log, Clock: o.Clock, TLS: o.TLS, Alerts: NewAlerts(o.Clock, o.Log)}
+	s := &Server{Config: o.Config, Log: o.Log, Clock: o.Clock, TLS: o.TLS, offline: o.Offline && len(o.Config.DNSServers) == 0, Alerts: NewAlerts(o.Clock, o.Log)}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -83,7 +85,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if err := s.openPeople(ctx); err != nil {
 		return nil, err
 	}
-	if err := s.openNames(o.Offline); err != nil {
+	if err := s.openNames(); err != nil {
 		return nil, err
 	}
 	if err := s.openRoads(ctx); err != nil {
@@ -156,12 +158,12 @@ func (a accounts) SetQuotaTx(tx *db.Tx, id, bytes int64) error {
 	return a.Store.SetQuotaTx(tx, store.AccountID(id), bytes, 0)
 }
 
-func (s *Server) openNames(offline bool) (err error) {
+func (s *Server) openNames() (err error) {
 	o := resolver.Options{Clock: s.Clock, Log: s.Log}
 	for _, server := range s.Config.DNSServers {
 		o.Servers = append(o.Servers, server.String())
 	}
-	if len(o.Servers) > 0 || offline {
+	if len(o.Servers) > 0 || s.offline {
 		s.Resolver = resolver.New(o)
 		return nil
 	}

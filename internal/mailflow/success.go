@@ -1,0 +1,63 @@
+package mailflow
+
+import (
+	"context"
+	"io"
+
+	"postern/smtp"
+	"postern/smtp/queue"
+	"postern/smtp/queue/dsn"
+)
+
+// wantsSuccess are the copies whose sender asked to be told of their delivery (RFC 3461 4.1), each recipient once.
+func (p *parcel) wantsSuccess() []copyFor {
+	if p.notice || p.envelope.From.IsZero() {
+		return nil
+	}
+	var out []copyFor
+	told := map[string]bool{}
+	for _, c := range p.plan.accounts {
+		if key := c.rcpt.Address.Key(); c.rcpt.Notify&smtp.NotifySuccess != 0 && !told[key] {
+			told[key] = true
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// mayTell reports whether a notice of success may go out for mail from elsewhere: only to senders that are proven, for a
+// notice to a forged one is spam by our hand.
+func (in *In) mayTell(ctx context.Context, s *smtp.Session, p *parcel) (bool, error) {
+	if len(p.wantsSuccess()) == 0 {
+		return false, nil
+	}
+	e := p.envelope
+	results, err := in.MailAuth.Check(ctx, s.Remote.Addr(), s.Helo, e.From, p.content, p.content.Size())
+	return results.Aligned(e.From.Domain), err
+}
+
+// successNotice is the notice for the copies that are stored here; nil when nobody asked. What is forwarded is told of by
+// the queue.
+func (f *Flow) successNotice(ctx context.Context, p *parcel) (queue.Prepared, error) {
+	copies := p.wantsSuccess()
+	if !p.tell || len(copies) == 0 {
+		return nil, nil
+	}
+	now := f.Clock.Now()
+	report := dsn.Report{
+		Hostname: f.Hostname, To: p.envelope.From.String(), Date: now, EnvID: smtp.EncodeXtext(p.envelope.EnvID), Arrived: p.envelope.Started,
+		Message: io.NewSectionReader(p.content, 0, p.content.Size()), SMTPUTF8: p.envelope.SMTPUTF8,
+	}
+	for _, c := range copies {
+		report.Recipients = append(report.Recipients, dsn.Recipient{
+			Address: c.rcpt.Address.String(), ORCPT: xtextAddress(c.rcpt.ORCPT), Action: dsn.Delivered, Status: "2.0.0", LastAttempt: now,
+		})
+	}
+	n, err := dsn.Compose(report)
+	if err != nil {
+		return nil, err
+	}
+	return Bouncer{Flow: f}.Prepare(ctx, queue.Notice{
+		To: p.envelope.From, Message: n.Message, SMTPUTF8: p.envelope.SMTPUTF8, Body8Bit: n.Has8Bit, Account: p.account,
+	})
+}
