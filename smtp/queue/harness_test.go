@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"postern/internal/clock"
 	"postern/internal/db"
 	"postern/internal/reply"
+	"postern/internal/testpg"
 	"postern/smtp/queue"
 )
 
@@ -25,7 +27,7 @@ import (
 type lab struct {
 	*queue.Queue
 	t      *testing.T
-	path   string
+	url    string
 	db     *db.DB
 	limits queue.Limits
 
@@ -61,9 +63,23 @@ func (b blob) ReadAt(p []byte, off int64) (int, error) {
 func (b blob) Size() int64  { return int64(len(b.text)) }
 func (b blob) Close() error { return nil }
 
+// TestMain lets the tests share one PostgreSQL.
+func TestMain(m *testing.M) { os.Exit(testpg.Main(m)) }
+
+// inLab runs a test on SQLite.
 func inLab(t *testing.T, test func(l *lab)) {
+	inLabAt(t, "sqlite:"+filepath.Join(t.TempDir(), "queue.db"), test)
+}
+
+// inBothLabs runs a test on SQLite and on PostgreSQL.
+func inBothLabs(t *testing.T, test func(l *lab)) {
+	t.Run("SQLite", func(t *testing.T) { inLab(t, test) })
+	t.Run("PostgreSQL", func(t *testing.T) { inLabAt(t, testpg.Database(t), test) })
+}
+
+func inLabAt(t *testing.T, url string, test func(l *lab)) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &lab{t: t, path: filepath.Join(t.TempDir(), "queue.db"), blobs: map[int64]*blob{}, lines: map[string]int{}, busy: map[string]int{}, busiest: map[string]int{}}
+		l := &lab{t: t, url: url, blobs: map[int64]*blob{}, lines: map[string]int{}, busy: map[string]int{}, busiest: map[string]int{}}
 		l.deliver = func(_ context.Context, job *queue.Job) []queue.Outcome {
 			return all(job, queue.Outcome{Host: "mx.test[192.0.2.1]"})
 		}
@@ -76,7 +92,7 @@ func inLab(t *testing.T, test func(l *lab)) {
 func (l *lab) open() {
 	l.t.Helper()
 	var err error
-	if l.db, err = db.Open(context.Background(), db.Options{URL: "sqlite:" + l.path}); err != nil {
+	if l.db, err = db.Open(context.Background(), db.Options{URL: l.url}); err != nil {
 		l.t.Fatal(err)
 	}
 	l.Queue, err = queue.New(context.Background(), queue.Options{

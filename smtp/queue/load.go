@@ -40,11 +40,19 @@ type recipientRow struct {
 	lastError, where string
 }
 
+// In selectRecipients the plus and the empty string keep the engines from any index but that of the ids: a task's are
+// close together, while a message or a destination may have very many.
+const (
+	selectMessage = `SELECT blob_id, size, prefix, mail_from, ret, envid, traits, account_id, arrived, expires
+		FROM queue_messages WHERE id = ?`
+	selectRecipients = `SELECT id, address, notify, orcpt, attempts, delay_told, last_error, last_host FROM queue_recipients
+		WHERE id >= ? AND id <= ? AND +message_id = ? AND destination || '' = ? AND held = 0 ORDER BY id`
+)
+
 // load reads a task's rows. Recipients that were dropped or held meanwhile are left out; none left gives nil.
 func (q *Queue) load(ctx context.Context, destination string, t *task) (*loaded, error) {
 	l := &loaded{message: message{id: t.message}}
-	err := q.o.DB.QueryRow(ctx, `SELECT blob_id, size, prefix, mail_from, ret, envid, traits, account_id, arrived, expires
-		FROM queue_messages WHERE id = ?`, int64(t.message)).
+	err := q.o.DB.QueryRow(ctx, selectMessage, int64(t.message)).
 		Scan(&l.blob, &l.size, &l.prefix, &l.from, &l.ret, &l.envid, &l.traits, &l.account, &l.arrived, &l.expires)
 	if errors.Is(err, db.ErrNoRows) {
 		return nil, nil
@@ -52,9 +60,7 @@ func (q *Queue) load(ctx context.Context, destination string, t *task) (*loaded,
 	if err != nil {
 		return nil, err
 	}
-	// The plus keeps the engines from any index but that of the ids: a task's are close together.
-	rows, err := q.o.DB.Query(ctx, `SELECT id, address, notify, orcpt, attempts, delay_told, last_error, last_host FROM queue_recipients
-		WHERE id >= ? AND id <= ? AND +message_id = ? AND destination || '' = ? AND held = 0 ORDER BY id`,
+	rows, err := q.o.DB.Query(ctx, selectRecipients,
 		int64(t.recipients[0]), int64(t.recipients[len(t.recipients)-1]), int64(t.message), destination)
 	if err != nil {
 		return nil, err

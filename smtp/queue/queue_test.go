@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,7 +17,7 @@ import (
 )
 
 func TestAMessageLeavesAsSoonAsItIsDurable(t *testing.T) {
-	inLab(t, func(l *lab) {
+	inBothLabs(t, func(l *lab) {
 		l.Start()
 		synctest.Wait()
 		begun := time.Now()
@@ -43,7 +44,7 @@ func TestAMessageLeavesAsSoonAsItIsDurable(t *testing.T) {
 }
 
 func TestATransactionThatFailsQueuesNothing(t *testing.T) {
-	inLab(t, func(l *lab) {
+	inBothLabs(t, func(l *lab) {
 		l.Start()
 		no := errors.New("no")
 		m := l.message("bob@a.test")
@@ -67,7 +68,7 @@ func TestATransactionThatFailsQueuesNothing(t *testing.T) {
 // The schedule of a destination that says "later" for ever: five minutes, doubled up to four hours, within jitter; a
 // notice of delay once after four hours; a notice of failure after five days.
 func TestTriesGoOnForFiveDaysAndTheSenderIsToldTwice(t *testing.T) {
-	inLab(t, func(l *lab) {
+	inBothLabs(t, func(l *lab) {
 		l.says(451, "4.7.1", "greylisted, come back later")
 		l.Start()
 		begun := time.Now()
@@ -128,7 +129,7 @@ func checkIntervals(t *testing.T, attempts []attempt, begun time.Time) {
 }
 
 func TestAFailureIsToldToTheSenderAtOnce(t *testing.T) {
-	inLab(t, func(l *lab) {
+	inBothLabs(t, func(l *lab) {
 		l.says(550, "5.1.1", "no such user")
 		l.Start()
 		m := l.message("bob@a.test")
@@ -222,7 +223,7 @@ func TestNoticesGoOnlyToWhoWantsThem(t *testing.T) {
 }
 
 func TestEachRecipientHasItsOwnFate(t *testing.T) {
-	inLab(t, func(l *lab) {
+	inBothLabs(t, func(l *lab) {
 		l.setDeliver(func(_ context.Context, job *queue.Job) []queue.Outcome {
 			list := all(job, queue.Outcome{Host: "mx.test[192.0.2.1]"})
 			for i, r := range job.Recipients {
@@ -257,7 +258,7 @@ func TestEachRecipientHasItsOwnFate(t *testing.T) {
 }
 
 func TestManyRecipientsGoInPortions(t *testing.T) {
-	inLab(t, func(l *lab) {
+	inBothLabs(t, func(l *lab) {
 		var to []string
 		for i := range 250 {
 			to = append(to, fmt.Sprintf("r%d@a.test", i))
@@ -282,7 +283,7 @@ func TestManyRecipientsGoInPortions(t *testing.T) {
 }
 
 func TestDeliveriesAtOnceAreBounded(t *testing.T) {
-	inLab(t, func(l *lab) {
+	inBothLabs(t, func(l *lab) {
 		l.limits = queue.Limits{Concurrency: 7, PerDomain: 3}
 		l.setDeliver(func(_ context.Context, job *queue.Job) []queue.Outcome {
 			time.Sleep(time.Second)
@@ -302,7 +303,7 @@ func TestDeliveriesAtOnceAreBounded(t *testing.T) {
 }
 
 func TestALineIsUsedForSeveralMessages(t *testing.T) {
-	inLab(t, func(l *lab) {
+	inBothLabs(t, func(l *lab) {
 		l.limits.PerDomain = 1
 		for range 40 {
 			l.enqueue(l.message("r@a.test"))
@@ -321,7 +322,7 @@ func TestALineIsUsedForSeveralMessages(t *testing.T) {
 }
 
 func TestADestinationWithMuchMailLeavesRoomForOthers(t *testing.T) {
-	inLab(t, func(l *lab) {
+	inBothLabs(t, func(l *lab) {
 		l.limits = queue.Limits{MaxActive: 1000, PerDomain: 2}
 		l.setDeliver(func(_ context.Context, job *queue.Job) []queue.Outcome {
 			if job.Destination == "slow.test" {
@@ -355,11 +356,11 @@ func TestADestinationWithMuchMailLeavesRoomForOthers(t *testing.T) {
 }
 
 func TestAnUnreachableDestinationRestsWithAllItsMail(t *testing.T) {
-	inLab(t, func(l *lab) {
+	inBothLabs(t, func(l *lab) {
 		l.limits.PerDomain = 1
-		down := true
+		var up atomic.Bool
 		l.setDeliver(func(_ context.Context, job *queue.Job) []queue.Outcome {
-			if job.Destination == "down.test" && down {
+			if job.Destination == "down.test" && !up.Load() {
 				return all(job, queue.Outcome{Err: reply.New(451, "4.4.1", "not reached"), Unreachable: true})
 			}
 			return all(job, queue.Outcome{})
@@ -381,7 +382,7 @@ func TestAnUnreachableDestinationRestsWithAllItsMail(t *testing.T) {
 		if got := l.tried(); got != "" {
 			t.Errorf("while it rests: %s", got)
 		}
-		down = false
+		up.Store(true)
 		time.Sleep(61 * time.Second)
 		if got := l.tried(); got != "down.test: new@down.test" {
 			t.Errorf("after its rest: %s", got)
@@ -393,7 +394,7 @@ func TestAnUnreachableDestinationRestsWithAllItsMail(t *testing.T) {
 }
 
 func TestWhatWasQueuedIsSentAfterARestart(t *testing.T) {
-	inLab(t, func(l *lab) {
+	inBothLabs(t, func(l *lab) {
 		l.says(451, "4.3.0", "later")
 		first := l.enqueue(l.message("bob@a.test"))
 		l.Start()
@@ -422,7 +423,7 @@ func TestWhatWasQueuedIsSentAfterARestart(t *testing.T) {
 
 // While the database refuses the result nothing is sent again.
 func TestAResultThatCannotBeWrittenIsWrittenLater(t *testing.T) {
-	inLab(t, func(l *lab) {
+	inBothLabs(t, func(l *lab) {
 		l.fails = 5
 		l.Start()
 		l.enqueue(l.message("bob@a.test"))
@@ -439,7 +440,7 @@ func TestAResultThatCannotBeWrittenIsWrittenLater(t *testing.T) {
 }
 
 func TestARecipientStaysUntilItsSenderCanBeTold(t *testing.T) {
-	inLab(t, func(l *lab) {
+	inBothLabs(t, func(l *lab) {
 		l.noBounce = errors.New("disk full")
 		l.says(550, "5.1.1", "no")
 		l.Start()
@@ -460,7 +461,7 @@ func TestARecipientStaysUntilItsSenderCanBeTold(t *testing.T) {
 }
 
 func TestAMessageWhoseContentCannotBeReadIsTriedAgainAndReportedInTheEnd(t *testing.T) {
-	inLab(t, func(l *lab) {
+	inBothLabs(t, func(l *lab) {
 		m := l.message("bob@a.test")
 		content := l.blobs[m.BlobID]
 		l.mu.Lock()
@@ -484,7 +485,7 @@ func TestAMessageWhoseContentCannotBeReadIsTriedAgainAndReportedInTheEnd(t *test
 }
 
 func TestShutdownWaitsForWhatIsUnderWay(t *testing.T) {
-	inLab(t, func(l *lab) {
+	inBothLabs(t, func(l *lab) {
 		l.limits.PerDomain = 1
 		l.setDeliver(func(ctx context.Context, job *queue.Job) []queue.Outcome {
 			select {
@@ -509,7 +510,7 @@ func TestShutdownWaitsForWhatIsUnderWay(t *testing.T) {
 }
 
 func TestShutdownAbandonsWhatTakesTooLong(t *testing.T) {
-	inLab(t, func(l *lab) {
+	inBothLabs(t, func(l *lab) {
 		l.setDeliver(func(ctx context.Context, job *queue.Job) []queue.Outcome {
 			<-ctx.Done()
 			return all(job, queue.Outcome{Untried: true})
@@ -531,7 +532,7 @@ func TestShutdownAbandonsWhatTakesTooLong(t *testing.T) {
 }
 
 func TestCommands(t *testing.T) {
-	inLab(t, func(l *lab) {
+	inBothLabs(t, func(l *lab) {
 		l.says(451, "4.3.0", "later")
 		l.Start()
 		m := l.message("bob@a.test", "carol@b.test")
@@ -596,7 +597,7 @@ func TestCommands(t *testing.T) {
 }
 
 func TestCommandsOnManyWorkInSteps(t *testing.T) {
-	inLab(t, func(l *lab) {
+	inBothLabs(t, func(l *lab) {
 		for range 5 {
 			var to []string
 			for i := range 150 {
@@ -622,7 +623,7 @@ func TestCommandsOnManyWorkInSteps(t *testing.T) {
 
 // Rows that were held or dropped while an attempt was under way stay what they were made.
 func TestCommandsDuringAnAttemptCount(t *testing.T) {
-	inLab(t, func(l *lab) {
+	inBothLabs(t, func(l *lab) {
 		l.setDeliver(func(_ context.Context, job *queue.Job) []queue.Outcome {
 			time.Sleep(time.Minute)
 			return all(job, queue.Outcome{Err: reply.New(451, "4.0.0", "later")})
@@ -650,7 +651,7 @@ func TestCommandsDuringAnAttemptCount(t *testing.T) {
 }
 
 func TestTheLifetimeOfAMessageCanBeShorter(t *testing.T) {
-	inLab(t, func(l *lab) {
+	inBothLabs(t, func(l *lab) {
 		l.says(451, "4.0.0", "later")
 		l.Start()
 		m := l.message("bob@a.test")
@@ -666,7 +667,7 @@ func TestTheLifetimeOfAMessageCanBeShorter(t *testing.T) {
 }
 
 func TestManyMessagesLeaveAndEachOnce(t *testing.T) {
-	inLab(t, func(l *lab) {
+	inBothLabs(t, func(l *lab) {
 		l.limits.MaxActive = 300
 		l.Start()
 		for round := range 10 {

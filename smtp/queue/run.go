@@ -22,6 +22,12 @@ type Queue struct {
 	sched     scheduler
 }
 
+const (
+	selectHighest = `SELECT (SELECT COALESCE(MAX(id), 0) FROM queue_messages), (SELECT COALESCE(MAX(id), 0) FROM queue_recipients)`
+	deleteIfDone  = `DELETE FROM queue_messages WHERE id = ? AND NOT EXISTS
+		(SELECT 1 FROM queue_recipients WHERE message_id = ?) RETURNING blob_id`
+)
+
 // New opens the queue of a database. Nothing is sent before Start.
 func New(ctx context.Context, o Options) (*Queue, error) {
 	if o.Clock == nil {
@@ -36,8 +42,7 @@ func New(ctx context.Context, o Options) (*Queue, error) {
 	q := &Queue{o: o, log: o.Log}
 	q.sched.init(q)
 	var a, b int64
-	err := o.DB.QueryRow(ctx, `SELECT (SELECT COALESCE(MAX(id), 0) FROM queue_messages),
-		(SELECT COALESCE(MAX(id), 0) FROM queue_recipients)`).Scan(&a, &b)
+	err := o.DB.QueryRow(ctx, selectHighest).Scan(&a, &b)
 	if err != nil {
 		return nil, err
 	}
@@ -85,8 +90,7 @@ func setDefault[T int | int64 | time.Duration](v *T, def T) {
 // removeIfDone removes a message without recipients and gives back its blob.
 func (q *Queue) removeIfDone(tx *db.Tx, id ID) error {
 	var blob int64
-	err := tx.QueryRow(`DELETE FROM queue_messages WHERE id = ? AND NOT EXISTS
-		(SELECT 1 FROM queue_recipients WHERE message_id = ?) RETURNING blob_id`, int64(id), int64(id)).Scan(&blob)
+	err := tx.QueryRow(deleteIfDone, int64(id), int64(id)).Scan(&blob)
 	if errors.Is(err, db.ErrNoRows) {
 		return nil
 	}

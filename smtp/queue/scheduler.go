@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -215,8 +216,7 @@ func (s *scheduler) moreDue() {
 // read takes a page of due rows into memory and moves the horizon behind them. It reports whether the page was full, and
 // gives the rows that must come again later.
 func (s *scheduler) read(at int64, id ID, now int64, limit int, limits Limits) (full bool, late []ID, err error) {
-	rows, err := s.q.o.DB.Query(s.ctx, `SELECT id, message_id, destination, next_attempt FROM queue_recipients
-		WHERE (next_attempt, id) > (?, ?) AND next_attempt <= ? ORDER BY next_attempt, id LIMIT ?`, at, int64(id), now, int64(limit))
+	rows, err := s.q.o.DB.Query(s.ctx, selectDue, at, int64(id), now, int64(limit))
 	if err != nil {
 		return false, nil, err
 	}
@@ -293,17 +293,26 @@ func (s *scheduler) postpone(late []ID) error {
 	})
 }
 
+// selectDue and selectNext read on from the horizon, along the index.
+const (
+	selectDue = `SELECT id, message_id, destination, next_attempt FROM queue_recipients
+		WHERE (next_attempt, id) > (?, ?) AND next_attempt <= ? ORDER BY next_attempt, id LIMIT ?`
+	selectNext = `SELECT next_attempt FROM queue_recipients WHERE (next_attempt, id) > (?, ?) ORDER BY next_attempt, id LIMIT 1`
+)
+
 // lookAhead finds out when the next row beyond the horizon is due.
 func (s *scheduler) lookAhead() error {
 	s.mu.Lock()
 	at, id := s.at, s.id
 	s.mu.Unlock()
 	var next int64
-	err := s.q.o.DB.QueryRow(s.ctx, `SELECT COALESCE(MIN(next_attempt), ?) FROM queue_recipients WHERE (next_attempt, id) > (?, ?)`,
-		int64(never), at, int64(id)).Scan(&next)
+	err := s.q.o.DB.QueryRow(s.ctx, selectNext, at, int64(id)).Scan(&next)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err != nil {
+	switch {
+	case errors.Is(err, db.ErrNoRows):
+		return nil
+	case err != nil:
 		next = at
 	}
 	s.nextDue = min(s.nextDue, next)

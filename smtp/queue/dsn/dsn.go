@@ -224,7 +224,7 @@ func (r Report) returned() ([]byte, error) {
 	if r.Full {
 		return io.ReadAll(r.Message)
 	}
-	var header []byte
+	header := []byte{}
 	br := bufio.NewReaderSize(r.Message, 8<<10)
 	for {
 		line, err := br.ReadSlice('\n')

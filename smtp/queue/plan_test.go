@@ -1,0 +1,42 @@
+package queue
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"postern/internal/db"
+)
+
+// The statements of the scheduler's rounds find their rows by an index, however long the queue is.
+func TestTheSchedulerNeverScansTheQueue(t *testing.T) {
+	d, err := db.Open(context.Background(), db.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "queue.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	for _, query := range []string{selectDue, selectNext, selectRecipients, selectMessage, deleteIfDone, selectHighest} {
+		args := make([]any, strings.Count(query, "?"))
+		for i := range args {
+			args[i] = int64(1)
+		}
+		rows, err := d.Query(context.Background(), "EXPLAIN QUERY PLAN "+query, args...)
+		if err != nil {
+			t.Fatalf("%v: %s", err, query)
+		}
+		for rows.Next() {
+			var id, parent, unused int
+			var detail string
+			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasPrefix(detail, "SCAN") && !strings.Contains(detail, "CONSTANT ROW") || strings.Contains(detail, "TEMP B-TREE") {
+				t.Errorf("%s\n%s", detail, query)
+			}
+		}
+		if err := rows.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
