@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"io"
+	"runtime"
 	"sync"
 
 	"postern/imap/grammar"
@@ -27,31 +28,48 @@ func (s *session) compress(req *grammar.Request, c *grammar.Compress) answer {
 	return answer{status: "OK", silent: true}
 }
 
-// deflater is what compressing one batch of responses needs, 1 MiB of it, which no session keeps. Each batch starts with an
-// empty history on the byte at which the one before ended by its sync flush, so all batches are one valid stream.
-type deflater struct {
-	out bytes.Buffer
-	w   *flate.Writer
+// deflaters compress for all sessions of a server. One takes a megabyte, so there are no more of them than processors, no
+// session keeps one, and none waits for a client. Each batch of responses starts with an empty history on the byte at which
+// the one before ended by its sync flush, so that all batches are one valid stream.
+type deflaters struct {
+	once sync.Once
+	free chan *flate.Writer // nil where one is not made yet
 }
 
-var deflaters = sync.Pool{New: func() any {
-	d := &deflater{}
-	d.w, _ = flate.NewWriter(&d.out, flate.BestSpeed)
-	return d
-}}
+// append compresses src so that the receiver can read all of it.
+func (d *deflaters) append(dst, src []byte) []byte {
+	d.once.Do(func() {
+		d.free = make(chan *flate.Writer, runtime.GOMAXPROCS(0))
+		for range cap(d.free) {
+			d.free <- nil
+		}
+	})
+	w := <-d.free
+	defer func() { d.free <- w }()
+	out := appender{dst}
+	if w == nil {
+		w, _ = flate.NewWriter(&out, flate.BestSpeed) // fails on an unknown level only
+	} else {
+		w.Reset(&out)
+	}
+	w.Write(src) // as with Flush, an error could only be the appender's, which has none
+	w.Flush()
+	return out.b
+}
 
-// deflate sends b compressed so that the receiver can read all of it.
-func deflate(w io.Writer, b []byte) error {
-	d := deflaters.Get().(*deflater)
-	defer deflaters.Put(d)
-	d.out.Reset()
-	d.w.Reset(&d.out)
-	if _, err := d.w.Write(b); err != nil {
-		return err
-	}
-	if err := d.w.Flush(); err != nil {
-		return err
-	}
-	_, err := w.Write(d.out.Bytes())
+// appender writes to memory.
+type appender struct{ b []byte }
+
+func (a *appender) Write(p []byte) (int, error) {
+	a.b = append(a.b, p...)
+	return len(p), nil
+}
+
+// writeCompressed sends b compressed.
+func (s *session) writeCompressed(b []byte) error {
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	*buf = s.srv.deflaters.append((*buf)[:0], b)
+	_, err := s.conn.Write(*buf)
 	return err
 }

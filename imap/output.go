@@ -49,7 +49,7 @@ func (s *session) flush() {
 	if s.out.err == nil {
 		s.conn.SetWriteDeadline(time.Now().Add(s.limits.WriteTimeout))
 		if s.compressed {
-			s.out.err = deflate(s.conn, s.out.buf)
+			s.out.err = s.writeCompressed(s.out.buf)
 		} else {
 			_, s.out.err = s.conn.Write(s.out.buf)
 		}

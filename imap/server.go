@@ -45,6 +45,7 @@ type Server struct {
 	closing   atomic.Bool
 	idle      chan struct{} // closed when closing and no session is left
 	recent    recents
+	deflaters deflaters
 }
 
 // Throttle limits one network's connections and attempts to log in. See package throttle.
