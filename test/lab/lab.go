@@ -39,7 +39,13 @@ type Server struct {
 // Start runs `postern demo` with more arguments, waits until it answers, and ends it with the test.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
-	s := &Server{t: t, Data: t.TempDir(), PortBase: freePorts(t), args: args}
+	return StartAt(t, t.TempDir(), args...)
+}
+
+// StartAt is Start with the server's data in a directory of the test's choice.
+func StartAt(t testing.TB, data string, args ...string) *Server {
+	t.Helper()
+	s := &Server{t: t, Data: data, PortBase: freePorts(t), args: args}
 	s.Run()
 	t.Cleanup(func() {
 		s.Stop()
