@@ -122,20 +122,33 @@ func (c *committer) run() {
 
 // serve carries the first work, and all that wait behind it, to their answers.
 //
-// Most batches go through at once. When the engine gives up a whole transaction because of one work (the disk is full),
-// that work gets its error and the others are run again without it, so each round answers at least one work.
+// Most batches go through at once. When the engine gives up a whole transaction because of one work, that work gets its
+// error and the others are run again without it, so each round answers at least one work. When there is no room for
+// all of a batch, each of its works is tried alone: what only reads, or writes little, may well succeed.
 func (c *committer) serve(first *work) {
-	works := []*work{first}
+	b := &batch{c: c}
+	again := b.run([]*work{first})
+	if b.split {
+		for _, w := range again {
+			c.settle([]*work{w})
+		}
+		return
+	}
+	c.settle(again)
+}
+
+// settle runs works again until each has its answer.
+func (c *committer) settle(works []*work) {
 	for round := 0; len(works) > 0; round++ {
-		b := &batch{c: c, rerun: round > 0}
-		works = b.run(works)
-		if round >= batchWorks+retriesAtMax {
+		if round >= batchWorks+retriesAtMost {
 			for _, w := range works {
 				c.answer(w, errors.New("the database could not settle a batch of works"))
 			}
 			return
 		}
 		c.retried.Add(uint64(len(works)))
+		b := &batch{c: c, rerun: true, round: round}
+		works = b.run(works)
 	}
 }
 
@@ -150,9 +163,11 @@ func (c *committer) answer(w *work, err error) {
 // batch is one transaction.
 type batch struct {
 	c     *committer
-	rerun bool
+	rerun bool // takes no more works from the queue
+	round int
 	tx    Tx
 	ran   []*work // ran well and wait for the commit
+	split bool    // the works to be run again are to be run one by one
 }
 
 // run takes the given works and, the first time, as many as wait in the queue; it answers them and returns those that
@@ -197,7 +212,7 @@ func (b *batch) abandon(w *work, err error, outcome fate, rest []*work) (again [
 	if outcome == fateSevered {
 		b.c.reconnect()
 	}
-	if outcome == fateRetry && b.tx.retries < retriesAtMax {
+	if outcome == fateRetry && b.round < retriesAtMost {
 		return append(again, w)
 	}
 	b.c.answer(w, err)
@@ -231,11 +246,7 @@ func (b *batch) try(w *work) (outcome fate, err error) {
 func (b *batch) commit() (again []*work) {
 	t := &b.tx
 	if err := t.beforeCommit(); err != nil {
-		b.rollback()
-		for _, w := range b.ran {
-			b.c.answer(w, err)
-		}
-		return nil
+		return b.commitFailed(err)
 	}
 	if t.begun {
 		if err := t.raw("COMMIT"); err != nil {
@@ -258,14 +269,17 @@ func (b *batch) commit() (again []*work) {
 func (b *batch) commitFailed(err error) (again []*work) {
 	outcome := fateOf(err)
 	b.rollback()
+	err = translate(fmt.Errorf("commit: %w", err))
 	switch {
-	case outcome == fateRetry && len(b.ran) > 0:
+	case outcome == fateRetry && b.round < retriesAtMost:
 		return b.ran
 	case outcome == fateSevered:
 		b.c.reconnect()
 		b.c.tellUncertain()
+	case errors.Is(err, ErrFull) && !b.rerun && len(b.ran) > 1:
+		b.split = true
+		return b.ran
 	}
-	err = translate(fmt.Errorf("commit: %w", err))
 	for _, w := range b.ran {
 		b.c.answer(w, err)
 	}

@@ -306,7 +306,7 @@ func TestTheLogStaysBounded(t *testing.T) {
 	defer d.Close()
 	withTable(t, d)
 	filler := string(make([]byte, 8<<10))
-	for i := range 4000 {
+	for i := range 1500 {
 		if err := d.Write(ctx, func(tx *Tx) error { return insert(tx, i, fmt.Sprint(i, filler)) }); err != nil {
 			t.Fatal(err)
 		}

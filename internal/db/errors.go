@@ -94,12 +94,14 @@ func translate(err error) error {
 type fate int
 
 const (
-	fateWork     fate = iota // only the statement failed; the work can be rolled back to its savepoint
-	fateBatch                // the engine may have rolled back the whole transaction
-	fateRetry                // the engine asks to run the whole transaction again
-	fateSevered              // the connection is gone
-	retriesAtMax = 5
+	fateWork    fate = iota // only the statement failed; the work can be rolled back to its savepoint
+	fateBatch               // the engine may have rolled back the whole transaction
+	fateRetry               // the engine asks to run the whole transaction again
+	fateSevered             // the connection is gone
 )
+
+// retriesAtMost is how often a work is run again because the engine asks for it.
+const retriesAtMost = 5
 
 // fateOf reads from an error how much was lost.
 func fateOf(err error) fate {

@@ -15,7 +15,6 @@ type Tx struct {
 	guard, guarded bool
 	wrote          bool  // the present work has sent SQL
 	broken         error // first error of a statement in the present work
-	retries        int
 	works          int
 	hooks          []func()
 	undo           []func()

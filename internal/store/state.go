@@ -194,6 +194,7 @@ func (b *box) publish(v *version) {
 type staging struct {
 	s        *Store
 	tx       *db.Tx
+	firstID  int64 // the store's next id when the transaction began
 	accounts map[AccountID]*stagedAccount
 	order    []*stagedAccount
 }
@@ -221,7 +222,7 @@ type stagedBox struct {
 func (s *Store) stage(tx *db.Tx) *staging {
 	g, _ := tx.Local(s).(*staging)
 	if g == nil {
-		g = &staging{s: s, tx: tx, accounts: map[AccountID]*stagedAccount{}}
+		g = &staging{s: s, tx: tx, firstID: s.nextID, accounts: map[AccountID]*stagedAccount{}}
 		tx.SetLocal(s, g)
 	}
 	tx.BeforeCommit(s, g.flush)
@@ -335,16 +336,12 @@ func (g *staging) flush(tx *db.Tx) error {
 			}
 		}
 	}
-	if g.s.nextID != g.s.savedID {
+	if g.s.nextID != g.firstID {
 		if _, err := tx.Exec(`UPDATE store_state SET next_id = ? WHERE one = 1`, g.s.nextID); err != nil {
 			return err
 		}
 	}
-	next := g.s.nextID
-	tx.OnCommit(func() {
-		g.s.savedID = next
-		g.publish()
-	})
+	tx.OnCommit(g.publish)
 	return nil
 }
 

@@ -44,8 +44,8 @@ type Store struct {
 	accounts map[AccountID]*state
 
 	// Only the committer's goroutine uses these.
-	nextID, savedID int64
-	loaded          map[*box]struct{} // boxes whose list is in memory
+	nextID int64
+	loaded map[*box]struct{} // boxes whose list is in memory
 
 	generation atomic.Uint64 // raised when memory may have parted from the database
 	uses       atomic.Int64  // a clock of selections, for the least recently used
@@ -89,7 +89,6 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := o.DB.QueryRow(ctx, `SELECT next_id FROM store_state WHERE one = 1`).Scan(&s.nextID); err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	s.savedID = s.nextID
 	o.DB.OnUncertain(func() { s.generation.Add(1) })
 	s.reaper = startReaper(s)
 	return s, nil

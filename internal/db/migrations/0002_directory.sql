@@ -32,7 +32,8 @@ CREATE TABLE directory_accounts (
     admin            {{bigint}} NOT NULL,
     disabled         {{bigint}} NOT NULL,
     quota            {{bigint}} NOT NULL,               -- bytes; 0 is the setting quota.default, -1 no limit
-    verifier         {{text}} NOT NULL,                 -- of the password; directory/verifier.go has the form
+    verifier         {{text}} NOT NULL,                 -- of the password, a PHC string; see directory/verifier.go
+    scram            {{blob}} NOT NULL,                 -- of the same for SCRAM-SHA-256, encrypted; see directory/seal.go
     password_changed {{bigint}} NOT NULL,
     created          {{bigint}} NOT NULL
 );
