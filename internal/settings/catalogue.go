@@ -38,6 +38,7 @@ const (
 	AuthMaxConcurrentHashes      IntKey      = iota
 	AuthMaxWait                  DurationKey = iota
 	PasswordIterations           IntKey      = iota
+	PasswordScramIterations      IntKey      = iota
 
 	IMAPIdleTimeout              DurationKey = iota
 	IMAPLoginTimeout             DurationKey = iota
@@ -129,6 +130,8 @@ var catalogue = [settingCount]Definition{
 		Doc: "Longest wait of a login attempt for its turn, after which it is refused for now."},
 	PasswordIterations: {Name: "password.pbkdf2_iterations", Kind: KindCount, Unit: "rounds", Min: 600000, Max: 10000000, Default: "600000",
 		Doc: "PBKDF2-SHA256 rounds of stored passwords. Raising it re-hashes each password at its next login by PLAIN."},
+	PasswordScramIterations: {Name: "password.scram_iterations", Kind: KindCount, Unit: "rounds", Min: 4096, Max: 10000000, Default: "65536",
+		Doc: "PBKDF2-SHA256 rounds that clients compute to log in by SCRAM-SHA-256. Clients on Cyrus SASL refuse more than 65536, and others take seconds. What the server keeps for it is encrypted with a key outside the database, so that a leaked database can only be attacked through password.pbkdf2_iterations. A change reaches each account at its next login by PLAIN."},
 
 	IMAPIdleTimeout: {Name: "imap.idle_timeout", Kind: KindDuration, Unit: "time", Min: int64(30 * time.Minute), Max: int64(day), Default: "30m",
 		Doc: "Wait for the next command of a session that has logged in. RFC 9051 5.4 asks for 30 minutes at least."},

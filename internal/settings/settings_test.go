@@ -78,8 +78,8 @@ func TestKeysHaveTheTypesOfTheCatalogue(t *testing.T) {
 	}{
 		{ints(SMTPMaxMessageSize, SMTPMaxRecipients, SMTPMaxErrors, SMTPMaxCommands, SMTPMaxConnections, SMTPMaxConnectionsPerIP,
 			SMTPMaxMessagesPerConnection, LimitsConnectionsPerSecondPerIP, AuthAttemptsPerSecondPerIP, AuthMaxFailuresPerConnection,
-			AuthBackoffFree, AuthMaxConcurrentHashes, PasswordIterations, IMAPMaxConnections, IMAPMaxConnectionsPerIP,
-			IMAPMaxConnectionsPerAccount, IMAPMaxLiteral, IMAPMaxCommandSize, IMAPMaxAppendSize, IMAPMaxErrors, QueueConcurrency,
+			AuthBackoffFree, AuthMaxConcurrentHashes, PasswordIterations, PasswordScramIterations, IMAPMaxConnections,
+			IMAPMaxConnectionsPerIP, IMAPMaxConnectionsPerAccount, IMAPMaxLiteral, IMAPMaxCommandSize, IMAPMaxAppendSize, IMAPMaxErrors, QueueConcurrency,
 			QueuePerDomain, StoreTombstonesMax, StoreMaxKeywords, MessageReceivedLimit, QuotaDefault, DirectoryGroupDepth,
 			DirectoryGroupRecipients), []Kind{KindCount, KindSize}},
 		{ints(SMTPIdleTimeout, SMTPLoginTimeout, SMTPSessionTimeout, SMTPDataTimeout, SMTPGreetDelay, AuthBackoffInitial, AuthBackoffMax,
@@ -164,6 +164,7 @@ func TestAValueThatDoesNotFitIsRefusedWithRangeAndDefault(t *testing.T) {
 		"queue.max_age":              "-1d",
 		"dnsbl.enabled":              "perhaps",
 		"password.pbkdf2_iterations": "1000",
+		"password.scram_iterations":  "4095",
 		"auth.cache_ttl":             "2h",
 		"imap.max_literal_size":      "9223372036854775807KiB",
 	} {
