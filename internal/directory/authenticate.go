@@ -28,29 +28,6 @@ func (d *Directory) Authenticate(ctx context.Context, login, password string) (s
 	return d.authenticate(ctx, "", login, password)
 }
 
-// Scram gives what proves a password (sasl.Authenticator). For an unknown login it makes up credentials that no one can
-// prove, the same each time; a disabled account has its salt, and keys that no one can prove.
-func (d *Directory) Scram(_ context.Context, login string) (sasl.ScramCredentials, error) {
-	key := loginKey(login)
-	p := d.now.Load().person(key)
-	v := d.unprovable(key)
-	var id sasl.Identity
-	switch {
-	case p == nil:
-	case p.Disabled:
-		v.salt, v.iterations = p.verifier.salt, p.verifier.iterations
-	default:
-		v, id = p.verifier, p.identity()
-	}
-	return sasl.ScramCredentials{
-		Identity:   id,
-		Salt:       []byte(v.salt),
-		Iterations: v.iterations,
-		StoredKey:  []byte(v.storedKey),
-		ServerKey:  []byte(v.serverKey),
-	}, nil
-}
-
 // For gives an authenticator for one service, such as "imap", which also takes the app passwords made for it.
 func (d *Directory) For(service string) sasl.Authenticator {
 	return &serviceAuthenticator{d, service}
@@ -84,7 +61,7 @@ func (d *Directory) authenticate(ctx context.Context, service, login, password s
 	}
 	mark := d.recent.mark(id, key, password)
 	if p != nil && !p.Disabled {
-		if d.recent.has(p, mark) {
+		if d.recent.has(p, mark, d.rounds()) {
 			return p.identity(), nil
 		}
 		if d.apps != nil && d.apps.Verify(ctx, p.ID, service, password) {
@@ -129,24 +106,31 @@ func (d *Directory) check(ctx context.Context, key, password string, mark [sha25
 		case !ok:
 			return sasl.Identity{}, sasl.ErrBadCredentials
 		}
-		d.recent.add(d.strengthen(ctx, after, password), mark, settings.AuthCacheTTL.Get(d.settings))
+		wanted := d.rounds()
+		d.recent.add(d.strengthen(ctx, after, password, wanted), mark, wanted, settings.AuthCacheTTL.Get(d.settings))
 		return after.identity(), nil
 	}
 	return sasl.Identity{}, sasl.ErrBadCredentials
 }
 
-// strengthen hashes a correct password anew when the setting asks for more rounds than its verifier has. That it fails
-// is no reason to refuse the login.
-func (d *Directory) strengthen(ctx context.Context, p *person, password string) *person {
-	wanted := d.rounds()
-	if p.verifier.iterations >= wanted {
+// strengthen makes anew, from a correct password, the credentials whose rounds are not those of the settings: a verifier
+// that has fewer, and keys for SCRAM that have others or cannot be read. That it fails is no reason to refuse the login.
+func (d *Directory) strengthen(ctx context.Context, p *person, password string, wanted rounds) *person {
+	next := p.credentials
+	if next.verifier.iterations < wanted.verifier {
+		next.verifier = makeVerifier(password, wanted.verifier)
+	}
+	if next.scram.iterations != wanted.scram {
+		next.scram = makeScramKeys(password, wanted.scram)
+	}
+	if next == p.credentials {
 		return p
 	}
-	old, stronger := p.verifier, makeVerifier(password, wanted)
 	err := d.db.Write(ctx, func(tx *db.Tx) error {
-		n, err := tx.Exec(`UPDATE directory_accounts SET verifier = ? WHERE id = ? AND verifier = ?`, stronger.String(), p.ID, old.String())
+		n, err := tx.Exec(`UPDATE directory_accounts SET verifier = ?, scram = ? WHERE id = ? AND verifier = ?`,
+			next.verifier.String(), d.seal.sealScram(p.ID, next.scram), p.ID, p.verifier.String())
 		if err == nil && n == 1 {
-			d.publish(tx, func(s *snapshot) { s.editPerson(p.ID, func(p *person) { p.verifier = stronger }) })
+			d.publish(tx, func(s *snapshot) { s.editPerson(p.ID, func(p *person) { p.credentials = next }) })
 		}
 		return err
 	})
@@ -154,7 +138,7 @@ func (d *Directory) strengthen(ctx context.Context, p *person, password string) 
 		d.log.Warn("a password could not be hashed anew", "account", p.Address.String(), "error", err)
 		return p
 	}
-	if now := d.now.Load().accounts[p.ID]; now != nil && now.verifier == stronger {
+	if now := d.now.Load().accounts[p.ID]; now != nil && now.verifier == next.verifier {
 		return now
 	}
 	return p
@@ -176,18 +160,6 @@ func loginKey(login string) string {
 	return a.Key()
 }
 
-// unprovable makes up the verifier of someone who is not there: it looks like any other, and stays the same, so that
-// asking twice tells nothing (RFC 5802 9 warns of salts that give users away).
-func (d *Directory) unprovable(key string) verifier {
-	h := func(purpose string) string {
-		m := hmac.New(sha256.New, d.secret)
-		m.Write([]byte(purpose))
-		m.Write([]byte(key))
-		return string(m.Sum(nil))
-	}
-	return verifier{iterations: d.rounds(), salt: h("salt ")[:saltSize], storedKey: h("stored "), serverKey: h("server ")}
-}
-
 // successes remembers correct passwords for some minutes, so that a client that logs in again does not cost the hash
 // again. What is kept is an HMAC under a key that lives as long as the process: the memory's content gives no password.
 type successes struct {
@@ -200,10 +172,12 @@ type successes struct {
 // hitsOfOne is how many correct passwords of an account are remembered: there is but one, and the one before its change.
 const hitsOfOne = 2
 
-// hit is one correct password. It counts as long as the account has the verifier with which it was found correct.
+// hit is one correct password. It counts as long as the account has the verifier with which it was found correct, and
+// the settings ask for the rounds that they asked for then.
 type hit struct {
 	mark     [sha256.Size]byte
 	verifier verifier
+	rounds   rounds
 	until    time.Time
 }
 
@@ -227,26 +201,26 @@ func (s *successes) mark(id int64, login, password string) (sum [sha256.Size]byt
 }
 
 // has reports whether the password was lately found correct for the account as it is now.
-func (s *successes) has(p *person, mark [sha256.Size]byte) bool {
+func (s *successes) has(p *person, mark [sha256.Size]byte, wanted rounds) bool {
 	now := s.clock.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, h := range s.hits[p.ID] {
 		if subtle.ConstantTimeCompare(h.mark[:], mark[:]) == 1 {
-			return now.Before(h.until) && h.verifier == p.verifier
+			return now.Before(h.until) && h.verifier == p.verifier && h.rounds == wanted
 		}
 	}
 	return false
 }
 
-func (s *successes) add(p *person, mark [sha256.Size]byte, ttl time.Duration) {
+func (s *successes) add(p *person, mark [sha256.Size]byte, wanted rounds, ttl time.Duration) {
 	if ttl == 0 {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	list := slices.DeleteFunc(s.hits[p.ID], func(h hit) bool { return h.mark == mark })
-	list = append(list, hit{mark, p.verifier, s.clock.Now().Add(ttl)})
+	list = append(list, hit{mark, p.verifier, wanted, s.clock.Now().Add(ttl)})
 	if len(list) > hitsOfOne {
 		list = slices.Delete(list, 0, len(list)-hitsOfOne)
 	}

@@ -3,16 +3,16 @@ package directory
 import (
 	"context"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/xdg-go/scram"
 
 	"postern/internal/clock"
 	"postern/internal/sasl"
@@ -103,7 +103,7 @@ func TestARepeatedLoginIsNotHashedAgain(t *testing.T) {
 	// hashed reports whether a login with the verifier swapped for another succeeds: only if nothing was computed.
 	known := func() bool {
 		p := h.now.Load().person(alice)
-		return h.recent.has(p, h.recent.mark(p.ID, alice, password))
+		return h.recent.has(p, h.recent.mark(p.ID, alice, password), h.rounds())
 	}
 	if known() {
 		t.Fatal("known before the first login")
@@ -146,7 +146,7 @@ func TestWhatIsRememberedBelongsToOneAccount(t *testing.T) {
 func TestAPasswordIsHashedAnewWhenTheRoundsRise(t *testing.T) {
 	h := newHouse(t)
 	const alice = "alice@example.test"
-	h.rounds = func() int { return 2000 }
+	h.rounds = func() rounds { return rounds{2000, 500} }
 	if got := h.login(alice, "Wrong-Garden-7"); got != "refused" {
 		t.Fatal(got)
 	}
@@ -175,7 +175,7 @@ func TestAPasswordIsHashedAnewWhenTheRoundsRise(t *testing.T) {
 
 func TestConnectionsAtOnceAllLogInWhileThePasswordIsHashedAnew(t *testing.T) {
 	h := newHouse(t)
-	h.rounds = func() int { return 3000 }
+	h.rounds = func() rounds { return rounds{3000, 600} }
 	var all sync.WaitGroup
 	for i := range 20 {
 		all.Go(func() {
@@ -189,82 +189,6 @@ func TestConnectionsAtOnceAllLogInWhileThePasswordIsHashedAnew(t *testing.T) {
 		})
 	}
 	all.Wait()
-}
-
-// scramLogin lets an independent client log in to the directory by SCRAM.
-func (h *house) scramLogin(login, password string) error {
-	h.t.Helper()
-	client, err := scram.SHA256.NewClient(login, password, "")
-	h.must(err)
-	credentials, err := h.Scram(ctx, login)
-	h.must(err)
-	server, err := scram.SHA256.NewServer(func(string) (scram.StoredCredentials, error) {
-		return scram.StoredCredentials{
-			KeyFactors: scram.KeyFactors{Salt: string(credentials.Salt), Iters: credentials.Iterations},
-			StoredKey:  credentials.StoredKey, ServerKey: credentials.ServerKey,
-		}, nil
-	})
-	h.must(err)
-	there, here := client.WithMinIterations(1).NewConversation(), server.NewConversation()
-	message, err := there.Step("")
-	for err == nil && !there.Done() {
-		if message, err = here.Step(message); err == nil {
-			message, err = there.Step(message)
-		}
-	}
-	if err == nil && !there.Valid() {
-		return errors.New("not valid")
-	}
-	return err
-}
-
-func TestOneVerifierServesPlainAndScram(t *testing.T) {
-	h := newHouse(t)
-	if err := h.scramLogin("alice@example.test", password); err != nil {
-		t.Error(err)
-	}
-	c, err := h.Scram(ctx, "Alice@example.test")
-	if err != nil || c.Identity.Login != "alice@example.test" || c.Identity.Account == 0 {
-		t.Errorf("%+v, %v", c, err)
-	}
-	if err := h.scramLogin("alice@example.test", "Wrong-Garden-7"); err == nil {
-		t.Error("a wrong password was proven")
-	}
-	if err := h.scramLogin("nobody@example.test", password); err == nil {
-		t.Error("nobody proved a password")
-	}
-	h.must(h.ChangeUser(ctx, addr("alice@example.test"), UserChange{Disabled: new(true)}))
-	if err := h.scramLogin("alice@example.test", password); err == nil {
-		t.Error("a disabled account logged in")
-	}
-}
-
-func TestProbingByScramTellsNothing(t *testing.T) {
-	h := newHouse(t)
-	h.rounds = func() int { return 1000 }
-	real, _ := h.Scram(ctx, "alice@example.test")
-	for _, login := range []string{"nobody@example.test", "nobody", "", "\xff", "alice@elsewhere.test"} {
-		a, err := h.Scram(ctx, login)
-		if err != nil || a.Identity != (sasl.Identity{}) {
-			t.Errorf("%q: %+v, %v", login, a, err)
-		}
-		b, _ := h.Scram(ctx, login)
-		if string(a.Salt) != string(b.Salt) || string(a.StoredKey) != string(b.StoredKey) {
-			t.Errorf("%q: another salt each time", login)
-		}
-		if len(a.Salt) != len(real.Salt) || a.Iterations != real.Iterations || len(a.StoredKey) != 32 || len(a.ServerKey) != 32 {
-			t.Errorf("%q does not look like an account: %+v", login, a)
-		}
-	}
-	if a, _ := h.Scram(ctx, "x@example.test"); true {
-		if b, _ := h.Scram(ctx, "y@example.test"); string(a.Salt) == string(b.Salt) {
-			t.Error("two unknown users share a salt")
-		}
-	}
-	h.must(h.ChangeUser(ctx, addr("alice@example.test"), UserChange{Disabled: new(true)}))
-	if disabled, _ := h.Scram(ctx, "alice@example.test"); string(disabled.Salt) != string(real.Salt) || string(disabled.StoredKey) == string(real.StoredKey) {
-		t.Error("a disabled account has another salt, or the same keys")
-	}
 }
 
 // An unknown user, a disabled account and a wrong password each take one hash, so that the time tells nothing. Hashes
@@ -439,44 +363,50 @@ func TestWaitingForAPlaceIsBounded(t *testing.T) {
 	})
 }
 
-func TestTheVerifierIsSaltedAndHoldsNoPassword(t *testing.T) {
+func TestTheVerifierIsAPHCStringWithASaltOfItsOwn(t *testing.T) {
 	a, b := makeVerifier(password, 1000), makeVerifier(password, 1000)
-	if a.salt == b.salt || a.storedKey == b.storedKey || len(a.salt) < 16 {
+	if a.salt == b.salt || a.hash == b.hash || len(a.salt) < 16 || len(a.hash) != 32 {
 		t.Error("salts are not random")
 	}
+	form := regexp.MustCompile(`^\$pbkdf2-sha256\$i=1000\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$`)
 	for _, v := range []verifier{a, b} {
 		again, err := parseVerifier(v.String())
 		if err != nil || again != v || !again.matches(password) || again.matches(password+"x") {
 			t.Errorf("%s: %v", v, err)
 		}
+		if !form.MatchString(v.String()) {
+			t.Errorf("%s has another form", v)
+		}
 		if strings.Contains(v.String(), password) || strings.Contains(v.String(), base64.RawStdEncoding.EncodeToString([]byte(password))) {
 			t.Errorf("%s holds the password", v)
 		}
 	}
-	// RFC 7677 3: the salt and rounds of the example, whose ServerSignature the sasl package checks.
-	salt, _ := base64.StdEncoding.DecodeString("W22ZaJ0SNY7soEsUEjb6gQ==")
-	if v := deriveVerifier("pencil", string(salt), 4096); phc.EncodeToString([]byte(v.storedKey)) != "WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY" {
-		t.Errorf("StoredKey %s", v)
+	// RFC 7914 11 has these bytes for PBKDF2-HMAC-SHA-256, of which we take the first half.
+	if hash := stretch("Password", "NaCl", 80000); hex.EncodeToString(hash) != "4ddcd8f60b98be21830cee5ef22701f9641a4418d04c0414aeff08876b34ab56" {
+		t.Errorf("hash %x", hash)
 	}
 	for _, bad := range []string{"", "$", a.String() + "$", strings.Replace(a.String(), "i=1000", "i=0", 1), strings.Replace(a.String(), "i=1000", "i=99999999999", 1),
-		strings.Replace(a.String(), "scram", "x", 1), a.String()[:len(a.String())-4], "$pbkdf2-sha256-scram$i=1000$$$"} {
+		strings.Replace(a.String(), "pbkdf2", "x", 1), a.String()[:len(a.String())-4], "$pbkdf2-sha256$i=1000$$", a.String() + "="} {
 		if _, err := parseVerifier(bad); err == nil {
 			t.Errorf("%q was taken", bad)
 		}
 	}
 }
 
-func TestNewPasswordsGetTheRoundsOfTheSetting(t *testing.T) {
+func TestNewPasswordsGetTheRoundsOfTheSettings(t *testing.T) {
 	h := openHouse(t, databaseURL(t))
 	h.must(err1(h.AddDomain(ctx, "example.test")))
-	h.rounds = func() int { return int(settings.PasswordIterations.Get(h.s)) }
+	h.rounds = func() rounds {
+		return rounds{int(settings.PasswordIterations.Get(h.s)), int(settings.PasswordScramIterations.Get(h.s))}
+	}
 	h.add("alice@example.test", true)
-	if n := h.now.Load().person("alice@example.test").verifier.iterations; n != 600000 {
-		t.Errorf("%d rounds", n)
+	if p := h.now.Load().person("alice@example.test"); p.verifier.iterations != 600000 || p.scram.iterations != 65536 {
+		t.Errorf("%d and %d rounds", p.verifier.iterations, p.scram.iterations)
 	}
 	if got := h.login("alice@example.test", password); got != "alice@example.test" {
 		t.Error(got)
 	}
+	h.must(h.scramLogin("alice@example.test", password))
 }
 
 func BenchmarkAuthenticateKnownClient(b *testing.B) {

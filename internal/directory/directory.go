@@ -50,8 +50,10 @@ type Options struct {
 	Mail         Mail // nil where accounts have no mail, as in some tests
 	Settings     *settings.Settings
 	AppPasswords AppPasswords // nil when there are none
-	Clock        clock.Clock  // the system's when nil
-	Log          *slog.Logger // nil discards
+	// Key encrypts what must not be read out of a copy of the database. KeySize random bytes, kept outside it.
+	Key   []byte
+	Clock clock.Clock  // the system's when nil
+	Log   *slog.Logger // nil discards
 }
 
 // Directory answers and changes. It is safe for concurrent use.
@@ -66,7 +68,9 @@ type Directory struct {
 	now     atomic.Pointer[snapshot]
 	swap    sync.Mutex // held while now is replaced
 	secret  []byte     // salts of unknown users come from it
-	rounds  func() int // PBKDF2's, for passwords that are set
+	seal    sealer
+	lostKey sync.Once     // whether it was said that the key does not open what is stored
+	rounds  func() rounds // PBKDF2's, for passwords that are set
 	hashing *hasher
 	recent  *successes
 	checks  singleflight.Group
@@ -127,14 +131,19 @@ func Open(ctx context.Context, o Options) (*Directory, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	d := &Directory{db: o.DB, mail: o.Mail, settings: o.Settings, apps: o.AppPasswords, clock: o.Clock, log: o.Log}
-	d.rounds = func() int { return int(settings.PasswordIterations.Get(d.settings)) }
+	d.rounds = func() rounds {
+		return rounds{int(settings.PasswordIterations.Get(d.settings)), int(settings.PasswordScramIterations.Get(d.settings))}
+	}
 	d.hashing = newHasher(o.Settings, o.Clock)
 	d.recent = newSuccesses(o.Clock)
 	var err error
+	if d.seal, err = newSealer(o.Key); err != nil {
+		return nil, err
+	}
 	if d.secret, err = secret(ctx, o.DB, "scram_secret"); err != nil {
 		return nil, fmt.Errorf("directory: read its secret: %w", err)
 	}
-	snap, err := load(ctx, o.DB)
+	snap, err := d.load(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("directory: read people and domains: %w", err)
 	}
@@ -166,7 +175,7 @@ func (d *Directory) publish(tx *db.Tx, change func(*snapshot)) {
 func (d *Directory) reload() {
 	d.swap.Lock()
 	defer d.swap.Unlock()
-	snap, err := load(context.Background(), d.db)
+	snap, err := d.load(context.Background())
 	if err != nil {
 		d.log.Error("directory could not be read again after a lost commit", "error", err)
 		return

@@ -1,9 +1,11 @@
 package directory
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -47,7 +49,18 @@ type house struct {
 	closed bool
 }
 
+// cheap are rounds for tests.
+func cheap() rounds { return rounds{verifier: 1000, scram: 500} }
+
+// testKey is the secret key of every house that does not lose it.
+var testKey = bytes.Repeat([]byte("k"), KeySize)
+
 func openHouse(t testing.TB, url string) *house {
+	t.Helper()
+	return openHouseWith(t, url, testKey, slog.New(slog.DiscardHandler))
+}
+
+func openHouseWith(t testing.TB, url string, key []byte, log *slog.Logger) *house {
 	t.Helper()
 	base, err := db.Open(context.Background(), db.Options{URL: url})
 	if err != nil {
@@ -58,11 +71,11 @@ func openHouse(t testing.TB, url string) *house {
 		t.Fatal(err)
 	}
 	m := &mail{quotas: map[int64]int64{}}
-	d, err := Open(context.Background(), Options{DB: base, Mail: m, Settings: s})
+	d, err := Open(context.Background(), Options{DB: base, Mail: m, Settings: s, Key: key, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.rounds = func() int { return 1000 }
+	d.rounds = cheap
 	h := &house{Directory: d, t: t, base: base, s: s, mail: m}
 	t.Cleanup(func() {
 		if !h.closed {
@@ -105,7 +118,7 @@ func (h *house) add(a string, admin bool) Account {
 // checkMemory compares the snapshot, which followed each change, with what the database holds.
 func (h *house) checkMemory() {
 	h.t.Helper()
-	stored, err := load(ctx, h.base)
+	stored, err := h.load(ctx)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -124,7 +137,7 @@ func describe(s *snapshot) []string {
 		lines = append(lines, fmt.Sprint("address ", key, e.kind, e.address, e.title, e.account, e.targets, e.members))
 	}
 	for id, p := range s.accounts {
-		lines = append(lines, fmt.Sprint("account ", id, p.Account, p.verifier.String(), p.grants))
+		lines = append(lines, fmt.Sprint("account ", id, p.Account, p.verifier.String(), p.scram, p.grants))
 	}
 	slices.Sort(lines)
 	return append(lines, fmt.Sprint("admins ", s.admins))

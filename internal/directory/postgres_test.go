@@ -33,6 +33,8 @@ func TestOnPostgreSQL(t *testing.T) {
 		"TheDirectoryOutlivesTheProcess":         TestTheDirectoryOutlivesTheProcess,
 		"MemoryFollowsTheDatabase":               TestMemoryFollowsTheDatabase,
 		"APasswordIsHashedAnewWhenTheRoundsRise": TestAPasswordIsHashedAnewWhenTheRoundsRise,
+		"TheDatabaseAloneDoesNotGive":            TestTheDatabaseAloneDoesNotGiveWhatScramNeeds,
+		"WithoutTheirKey":                        TestWithoutTheirKeyAccountsLogInByPasswordAndThenByScramAgain,
 	} {
 		t.Run(name, test)
 	}

@@ -46,8 +46,8 @@ type entry struct {
 // person is an account with what no one outside sees.
 type person struct {
 	Account
-	verifier verifier
-	grants   []address.Address // by key
+	credentials
+	grants []address.Address // by key
 }
 
 // clone makes a snapshot that may be changed, as long as what its maps point to is replaced and not written to.
@@ -144,16 +144,27 @@ func without(list []address.Address, key string) []address.Address {
 func byKey(a, b address.Address) int { return strings.Compare(a.Key(), b.Key()) }
 
 // load reads a snapshot from the database.
-func load(ctx context.Context, base *db.DB) (*snapshot, error) {
+func (d *Directory) load(ctx context.Context) (*snapshot, error) {
 	s := &snapshot{domains: map[string]*Domain{}, addresses: map[string]*entry{}, accounts: map[int64]*person{}}
-	err := base.View(ctx, func(tx *db.ReadTx) error {
-		for _, read := range []func(*db.ReadTx) error{s.loadDomains, s.loadAddresses, s.loadAccounts, s.loadTargets, s.loadMembers, s.loadGrants} {
+	unread := 0
+	err := d.db.View(ctx, func(tx *db.ReadTx) error {
+		loadAccounts := func(tx *db.ReadTx) (err error) {
+			unread, err = s.loadAccounts(tx, d.seal)
+			return err
+		}
+		for _, read := range []func(*db.ReadTx) error{s.loadDomains, s.loadAddresses, loadAccounts, s.loadTargets, s.loadMembers, s.loadGrants} {
 			if err := read(tx); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+	if unread > 0 {
+		d.lostKey.Do(func() {
+			d.log.Warn("the secret key is not the one that encrypted what SCRAM logins need: these accounts cannot log in by SCRAM until they log in with the password itself",
+				"accounts", unread)
+		})
+	}
 	return s, err
 }
 
@@ -191,13 +202,15 @@ func (s *snapshot) loadAddresses(tx *db.ReadTx) error {
 	})
 }
 
-func (s *snapshot) loadAccounts(tx *db.ReadTx) error {
-	const query = `SELECT id, address_key, name, admin, disabled, quota, verifier, password_changed, created FROM directory_accounts ORDER BY id`
-	return each(tx, query, func(scan func(...any) error) error {
+// loadAccounts reads them and counts those whose SCRAM keys were sealed with another key.
+func (s *snapshot) loadAccounts(tx *db.ReadTx, seal sealer) (unread int, err error) {
+	const query = `SELECT id, address_key, name, admin, disabled, quota, verifier, scram, password_changed, created FROM directory_accounts ORDER BY id`
+	err = each(tx, query, func(scan func(...any) error) error {
 		var p person
 		var key, verifier string
+		var sealed []byte
 		var changed, created, admin, disabled int64
-		if err := scan(&p.ID, &key, &p.Name, &admin, &disabled, &p.Quota, &verifier, &changed, &created); err != nil {
+		if err := scan(&p.ID, &key, &p.Name, &admin, &disabled, &p.Quota, &verifier, &sealed, &changed, &created); err != nil {
 			return err
 		}
 		p.Admin, p.Disabled = admin != 0, disabled != 0
@@ -206,10 +219,17 @@ func (s *snapshot) loadAccounts(tx *db.ReadTx) error {
 		if p.verifier, err = parseVerifier(verifier); err != nil {
 			return err
 		}
+		if len(sealed) > 0 {
+			var ok bool
+			if p.scram, ok = seal.openScram(p.ID, sealed); !ok {
+				unread++
+			}
+		}
 		p.Address = s.addresses[key].address
 		s.putPerson(&p)
 		return nil
 	})
+	return unread, err
 }
 
 func (s *snapshot) loadTargets(tx *db.ReadTx) error {

@@ -21,8 +21,8 @@ type NewUser struct {
 
 // PreparedUser is a NewUser whose password was found good and hashed, which takes too long for a transaction.
 type PreparedUser struct {
-	user     NewUser
-	verifier verifier
+	user        NewUser
+	credentials credentials
 }
 
 // PrepareUser does what AddUserTx needs done before the transaction.
@@ -33,23 +33,23 @@ func (d *Directory) PrepareUser(ctx context.Context, u NewUser) (PreparedUser, e
 	if d.now.Load().domains[u.Address.Domain] != nil && d.now.Load().addresses[u.Address.Key()] != nil {
 		return PreparedUser{}, refuse(ErrExists, "%s is taken already", u.Address)
 	}
-	v, err := d.newVerifier(ctx, u.Password)
+	c, err := d.newCredentials(ctx, u.Password)
 	u.Password = ""
-	return PreparedUser{u, v}, err
+	return PreparedUser{u, c}, err
 }
 
-// newVerifier is the one way by which a password is set.
-func (d *Directory) newVerifier(ctx context.Context, password string) (verifier, error) {
+// newCredentials is the one way by which a password is set.
+func (d *Directory) newCredentials(ctx context.Context, password string) (credentials, error) {
 	prepared, err := CheckPassword(password)
 	if err != nil {
-		return verifier{}, err
+		return credentials{}, err
 	}
 	leave, err := d.hashing.enter(ctx, netip.Addr{})
 	if err != nil {
-		return verifier{}, err
+		return credentials{}, err
 	}
 	defer leave()
-	return makeVerifier(prepared, d.rounds()), nil
+	return makeCredentials(prepared, d.rounds()), nil
 }
 
 func checkUser(name string, quota int64) error {
@@ -83,9 +83,10 @@ func (d *Directory) AddUserTx(tx *db.Tx, u PreparedUser) (Account, error) {
 	}
 	now := d.second()
 	p := &person{Account: Account{ID: id, Address: u.user.Address, Name: u.user.Name, Admin: u.user.Admin, Quota: u.user.Quota,
-		PasswordChanged: now, Created: now}, verifier: u.verifier}
-	_, err = tx.Exec(`INSERT INTO directory_accounts (id, address_key, name, admin, disabled, quota, verifier, password_changed, created)
-		VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?)`, id, p.Address.Key(), p.Name, number(p.Admin), p.Quota, p.verifier.String(), now.Unix(), now.Unix())
+		PasswordChanged: now, Created: now}, credentials: u.credentials}
+	_, err = tx.Exec(`INSERT INTO directory_accounts (id, address_key, name, admin, disabled, quota, verifier, scram, password_changed, created)
+		VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?)`, id, p.Address.Key(), p.Name, number(p.Admin), p.Quota,
+		p.verifier.String(), d.seal.sealScram(id, p.scram), now.Unix(), now.Unix())
 	if err != nil {
 		return Account{}, err
 	}
@@ -225,7 +226,7 @@ func (d *Directory) SetPassword(ctx context.Context, a address.Address, password
 	if d.now.Load().person(a.Key()) == nil {
 		return refuse(ErrNotFound, "there is no user %s", a)
 	}
-	v, err := d.newVerifier(ctx, password)
+	c, err := d.newCredentials(ctx, password)
 	if err != nil {
 		return err
 	}
@@ -235,12 +236,13 @@ func (d *Directory) SetPassword(ctx context.Context, a address.Address, password
 			return err
 		}
 		now := d.second()
-		_, err = tx.Exec(`UPDATE directory_accounts SET verifier = ?, password_changed = ? WHERE id = ?`, v.String(), now.Unix(), id)
+		_, err = tx.Exec(`UPDATE directory_accounts SET verifier = ?, scram = ?, password_changed = ? WHERE id = ?`,
+			c.verifier.String(), d.seal.sealScram(id, c.scram), now.Unix(), id)
 		if err != nil {
 			return err
 		}
 		d.publish(tx, func(s *snapshot) {
-			s.editPerson(id, func(p *person) { p.verifier, p.PasswordChanged = v, now })
+			s.editPerson(id, func(p *person) { p.credentials, p.PasswordChanged = c, now })
 			d.recent.drop(id)
 		})
 		return nil

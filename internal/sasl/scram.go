@@ -145,7 +145,7 @@ func provenBy(storedKey []byte, authMessage string, proof []byte) bool {
 	return subtle.ConstantTimeCompare(clientKey[:], storedKey) == 1
 }
 
-// ScramKeys derives what a server keeps from PBKDF2's output (RFC 5802 3): one derivation serves SCRAM and PLAIN.
+// ScramKeys derives what a server keeps from PBKDF2's output (RFC 5802 3).
 func ScramKeys(saltedPassword []byte) (storedKey, serverKey []byte) {
 	stored := sha256.Sum256(mac(saltedPassword, "Client Key"))
 	return stored[:], mac(saltedPassword, "Server Key")

@@ -135,7 +135,13 @@ func (s *Server) openStorage(ctx context.Context) (err error) {
 }
 
 func (s *Server) openPeople(ctx context.Context) (err error) {
-	s.Directory, err = directory.Open(ctx, directory.Options{DB: s.DB, Mail: accounts{s.Store}, Settings: s.Settings, Clock: s.Clock, Log: s.Log})
+	key, err := openKey(filepath.Join(s.Config.Data, "secret.key"), s.Log)
+	if err != nil {
+		return fmt.Errorf("reading the secret key: %w", err)
+	}
+	s.Directory, err = directory.Open(ctx, directory.Options{
+		DB: s.DB, Mail: accounts{s.Store}, Settings: s.Settings, Key: key, Clock: s.Clock, Log: s.Log,
+	})
 	if err != nil {
 		return fmt.Errorf("reading the directory: %w", err)
 	}

@@ -15,7 +15,8 @@ import (
 // Permissions: nobody but the owner may look into the data.
 func Permissions(_ context.Context, p Patient) []Finding {
 	var list []Finding
-	for _, path := range []string{p.Config.Data, filepath.Join(p.Config.Data, "postern.db"), p.Config.Blobs, filepath.Join(p.Config.Data, "tls")} {
+	for _, path := range []string{p.Config.Data, filepath.Join(p.Config.Data, "postern.db"), filepath.Join(p.Config.Data, "secret.key"),
+		p.Config.Blobs, filepath.Join(p.Config.Data, "tls")} {
 		info, err := os.Stat(path)
 		switch {
 		case errors.Is(err, os.ErrNotExist):
