@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -140,4 +141,22 @@ func BenchmarkIMAP(b *testing.B) {
 			b.ReportMetric(10000*float64(b.N)/times[i].Seconds(), name)
 		}
 	})
+}
+
+// BenchmarkPush delivers, durably, and waits for the EXISTS in an idle session.
+func BenchmarkPush(b *testing.B) {
+	w := newWorld(b)
+	c := w.selected()
+	c.send("1 IDLE")
+	c.want("+ idling")
+	var pushes []time.Duration
+	for b.Loop() {
+		w.deliver("alice@example.test", "", hello)
+		stored := time.Now()
+		c.want("* …EXISTS")
+		pushes = append(pushes, time.Since(stored))
+		c.want("* …RECENT")
+	}
+	slices.Sort(pushes)
+	b.ReportMetric(float64(pushes[len(pushes)/2].Microseconds()), "p50-µs-after-commit")
 }

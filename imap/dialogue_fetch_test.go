@@ -136,6 +136,39 @@ func TestEnvelopeAndStructureComeFromTheStore(t *testing.T) {
 	`, one(w.selected()))
 }
 
+// Trace fields are kept beside a message and joined on reading: to the client they are its first lines.
+func TestTraceFieldsAreTheBeginningOfTheMessage(t *testing.T) {
+	w := newWorld(t)
+	w.deliverWith("alice@example.test", mixed, "Return-Path: <bob@example.test>\r\nReceived: from there\r\n\tby here\r\n")
+	size := len(strings.ReplaceAll(mixed, "\n", "\r\n")) + 65
+	c := w.selected()
+	w.play(fmt.Sprintf(`
+		C: 1 FETCH 1 (RFC822.SIZE BODY.PEEK[HEADER.FIELDS (Received Subject)] BODY.PEEK[1] BODY.PEEK[4.TEXT] BINARY.PEEK[1] BODY.PEEK[]<0.11>)
+		S: * 1 FETCH (RFC822.SIZE %d BODY[HEADER.FIELDS (Received Subject)] {72}
+		S: Received: from there
+		S: 	by here
+		S: Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=
+		S:
+		S:  BODY[1] {30}
+		S: Sch=C3=B6ne Gr=C3=BC=C3=9Fe=20 BODY[4.TEXT] {10}
+		S: Inner body BINARY[1] {16}
+		S: Schöne Grüße  BODY[]<0> {11}
+		S: Return-Path)
+		S: 1 OK …
+		C: 2 FETCH 1 BODY.PEEK[HEADER]<0.12>
+		S: * 1 FETCH (BODY[HEADER]<0> {12}
+		S: Return-Path:)
+		S: 2 OK …
+		C: 3 FETCH 1 BODY.PEEK[TEXT]<0.3>
+		S: * 1 FETCH (BODY[TEXT]<0> {3}
+		S: --b)
+		S: 3 OK …
+		C: 4 SEARCH HEADER Received "by here" TEXT "return-path: <bob" BODY "inner body"
+		S: * SEARCH 1
+		S: 4 OK …
+	`, size), one(c))
+}
+
 func TestABodyOfAnySizeIsStreamed(t *testing.T) {
 	w := newWorld(t)
 	line := strings.Repeat("0123456789abcdef", 4)[:62] + "\r\n"

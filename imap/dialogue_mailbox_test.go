@@ -288,3 +288,71 @@ func TestASessionWhoseMailboxIsDeletedEnds(t *testing.T) {
 		S2: * BYE The selected mailbox was deleted
 	`)
 }
+
+func TestInboxIsRenamedByMovingItsMessages(t *testing.T) {
+	w := newWorld(t)
+	w.deliver("alice@example.test", "", hello)
+	c := w.selected()
+	w.play(`
+		C: 1 RENAME INBOX Old/Mail
+		S: * 1 EXPUNGE
+		S: 1 OK …
+		C: 2 STATUS Old/Mail (MESSAGES)
+		S: * STATUS Old/Mail (MESSAGES 1)
+		S: 2 OK …
+		C: 3 STATUS INBOX (MESSAGES)
+		S: * STATUS INBOX (MESSAGES 0)
+		S: 3 OK …
+		C: 4 CREATE INBOX/Sub
+		S: 4 OK …
+		C: 5 LIST "" inbox*
+		S: * LIST (\HasChildren) "/" INBOX
+		S: * LIST (\HasNoChildren) "/" INBOX/Sub
+		S: 5 OK …
+		C: 6 DELETE Old
+		S: 6 OK …
+		C: 7 LIST "" Old*
+		S: * LIST (\Noselect \HasChildren) "/" Old
+		S: * LIST (\HasNoChildren) "/" Old/Mail
+		S: 7 OK …
+		C: 8 DELETE Old
+		S: 8 NO [HASCHILDREN] …
+		C: 9 SELECT Old
+		S: * OK [CLOSED] …
+		S: 9 NO [NONEXISTENT] …
+	`, one(c))
+}
+
+func TestASelectedMailboxMayBeRenamed(t *testing.T) {
+	w := newWorld(t)
+	c := w.user("alice@example.test")
+	c.send("1 CREATE Work")
+	c.until("1 OK …")
+	c.send("2 SELECT Work")
+	c.until("2 OK …")
+	w.play(`
+		C: 3 RENAME Work Play
+		S: 3 OK …
+		C: 4 APPEND Play {3+}
+		C: a
+		C:
+		S: * 1 EXISTS
+		S: * 1 RECENT
+		S: 4 OK [APPENDUID …
+		C: 5 DELETE Play
+		S: * OK [CLOSED] …
+		S: 5 OK …
+		C: 6 FETCH 1 FLAGS
+		S: 6 BAD …
+	`, one(c))
+}
+
+func TestIdleNeedsNoMailbox(t *testing.T) {
+	w := newWorld(t)
+	w.dialogue(`
+		C: 1 IDLE
+		S: + idling
+		C: done
+		S: 1 OK …
+	`)
+}

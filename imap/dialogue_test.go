@@ -74,10 +74,10 @@ func TestFlagsAreStoredAndTold(t *testing.T) {
 	c.until("0 OK …")
 	w.play(`
 		C: 1 STORE 1,3 +FLAGS (\Seen $Forwarded)
-		S: * 1 FETCH (FLAGS (\Seen $Forwarded))
-		S: * 3 FETCH (FLAGS (\Seen $Forwarded))
 		S: * FLAGS (\Seen \Answered \Flagged \Deleted \Draft $Forwarded)
 		S: * OK [PERMANENTFLAGS (\Seen \Answered \Flagged \Deleted \Draft $Forwarded \*)] …
+		S: * 1 FETCH (FLAGS (\Seen $Forwarded))
+		S: * 3 FETCH (FLAGS (\Seen $Forwarded))
 		S: 1 OK STORE completed
 		C: 2 STORE 1 -FLAGS.SILENT (\Seen)
 		S: 2 OK STORE completed

@@ -135,6 +135,25 @@ func (w *world) deliver(login, mailbox, text string, flags ...string) store.Deli
 	return delivered[0]
 }
 
+// deliverWith delivers a message with trace fields in front.
+func (w *world) deliverWith(login, text, prefix string) {
+	w.Helper()
+	content := spool.FromBytes([]byte(strings.ReplaceAll(text, "\n", "\r\n")))
+	m, err := message.Parse(content, content.Size(), message.DefaultLimits)
+	if err != nil {
+		w.Fatal(err)
+	}
+	p, err := w.store.Prepare(context.Background(), content, m.Meta())
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer p.Discard()
+	to := []store.Target{{Account: w.account(login).ID(), Prefix: []byte(prefix), Internal: time.Unix(1700000000, 0)}}
+	if _, err := w.store.Deliver(context.Background(), p, to); err != nil {
+		w.Fatal(err)
+	}
+}
+
 // users are the accounts that can log in, all with the same password.
 type users struct {
 	mu  sync.Mutex

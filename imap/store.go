@@ -22,6 +22,7 @@ func (s *session) store(c *grammar.Store) answer {
 	if len(uids) == 0 {
 		return ok()
 	}
+	news := s.newKeyword(c.Flags)
 	result, err := s.view.Store(s.ctx, store.StoreOp{
 		UIDs: uids, Mode: storeMode(c.Mode), Flags: c.Flags,
 		Conditional: c.Conditional, UnchangedSince: c.UnchangedSince,
@@ -29,6 +30,12 @@ func (s *session) store(c *grammar.Store) answer {
 	})
 	if err != nil {
 		return s.failed(err)
+	}
+	if news {
+		s.update(false) // which tells of the keyword before a response uses it. RFC 9051 7.3.5
+	}
+	if s.state != selected {
+		return ok() // the mailbox is gone, and the client was told
 	}
 	s.sayStored(c, uids, result)
 	a = ok()
@@ -39,6 +46,16 @@ func (s *session) store(c *grammar.Store) answer {
 		a = answer{status: a.status, code: s.modified(c.UID, result.Modified), text: "Some of the messages changed meanwhile"}
 	}
 	return a
+}
+
+// newKeyword tells whether the mailbox does not know one of the flags.
+func (s *session) newKeyword(flags []string) bool {
+	for _, flag := range flags {
+		if _, known := s.view.FlagBit(flag); !known {
+			return true
+		}
+	}
+	return false
 }
 
 // readOnly refuses changes in a mailbox opened with EXAMINE.
