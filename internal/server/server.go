@@ -128,6 +128,7 @@ func (s *Server) openStorage(ctx context.Context) (err error) {
 		return fmt.Errorf("opening the store: %w", err)
 	}
 	s.closeLater(s.Store.Close)
+	s.Store.CountBlobUse(queue.BlobUse)
 	if s.spool, err = spool.NewDir(filepath.Join(c.Data, "spool")); err != nil {
 		return fmt.Errorf("opening the spool: %w", err)
 	}

@@ -38,6 +38,10 @@ type Blobs interface {
 	ReleaseBlobTx(tx *db.Tx, id int64) error
 }
 
+// BlobUse asks for each blob that the queue holds and how many references to it the queue has: for whoever verifies the
+// counts of references.
+const BlobUse = "SELECT blob_id, count(*) FROM queue_messages GROUP BY blob_id"
+
 // Limits are the settings of the queue; zero values mean the defaults named here.
 type Limits struct {
 	MaxAge      time.Duration // 5 days: then the sender gets it back
