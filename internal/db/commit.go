@@ -67,7 +67,8 @@ func (c *committer) stop() {
 // fn runs on the committer's goroutine, together with the works of others: it must be short, do no I/O but SQL through
 // tx, and never call Write. It may be run again from its start, so it must set what it returns anew each time. An
 // error of fn rolls back only its own work; a commit that fails fails every work of the batch. When ctx ends before fn
-// began, fn is not run; once it began its outcome is waited for.
+// began, fn is not run; once it began its outcome is waited for. A statement that failed fails the work, also if fn
+// returns nil: PostgreSQL does nothing more in such a transaction. To live with a conflict, write ON CONFLICT.
 func (d *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	c := d.committer
 	w := c.pool.Get().(*work)
@@ -116,6 +117,9 @@ func (c *committer) run() {
 		_ = s.Close()
 	}
 	if c.conn != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		c.d.engine.release(ctx, c.conn)
 		_ = c.conn.Close()
 	}
 }

@@ -46,6 +46,8 @@ type engine interface {
 	connect(ctx context.Context) (*sql.Conn, error)
 	// committed is called by the committer after each commit, with the writing connection between two transactions.
 	committed(ctx context.Context, conn *sql.Conn)
+	// release gives up the right to write, at the end.
+	release(ctx context.Context, conn *sql.Conn)
 	stats(*Stats)
 	close() error
 }

@@ -114,6 +114,11 @@ func (e *postgresEngine) connect(ctx context.Context) (*sql.Conn, error) {
 
 func (e *postgresEngine) committed(context.Context, *sql.Conn) {}
 
+// release gives the lock back at once; the server would otherwise do so when it notices that the connection is gone.
+func (e *postgresEngine) release(ctx context.Context, conn *sql.Conn) {
+	_, _ = conn.ExecContext(ctx, "SELECT pg_advisory_unlock($1)", int64(serverLock))
+}
+
 func (e *postgresEngine) stats(*Stats) {}
 
 func (e *postgresEngine) close() error { return e.write.Close() }

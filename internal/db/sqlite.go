@@ -37,6 +37,7 @@ type sqliteEngine struct {
 
 	sinceCheck  int
 	walBytes    atomic.Int64
+	limit       atomic.Int64 // length of the log at which the committer cuts it
 	tooLong     atomic.Bool
 	checkpoints atomic.Uint64
 }
@@ -52,6 +53,7 @@ func (d *DB) openSQLite(ctx context.Context, o Options, path string) error {
 	}
 	e := &sqliteEngine{path: path, maxWAL: o.MaxWAL, lock: lock, wake: make(chan struct{}, 1), done: make(chan struct{}),
 		log: func(msg string, args ...any) { d.log.Warn(msg, args...) }}
+	e.limit.Store(e.maxWAL)
 	if err := e.prepare(ctx, o); err != nil {
 		return errors.Join(err, e.releaseLock())
 	}
@@ -91,7 +93,7 @@ func (e *sqliteEngine) prepare(ctx context.Context, o Options) error {
 // dsn is how every connection opens the file: write-ahead log, each commit flushed, no checkpoint inside a commit.
 func (e *sqliteEngine) dsn(pragmas ...string) string {
 	pragmas = append([]string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(0)",
-		"temp_store(MEMORY)", "foreign_keys(0)", "secure_delete(0)"}, pragmas...)
+		"temp_store(MEMORY)", "foreign_keys(1)"}, pragmas...)
 	var b strings.Builder
 	b.WriteString("file:" + (&url.URL{Path: e.path}).EscapedPath() + "?")
 	for i, p := range pragmas {
@@ -105,16 +107,22 @@ func (e *sqliteEngine) dsn(pragmas ...string) string {
 
 func (e *sqliteEngine) connect(ctx context.Context) (*sql.Conn, error) {
 	e.write.SetMaxOpenConns(1)
-	return e.write.Conn(ctx)
+	conn, err := e.write.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// Nobody else writes, so the only thing to wait for is a reader, when the log is to be cut; that can be tried again.
+	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout = 20"); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
 }
 
 // committed wakes the checkpointer now and then, and cuts the log when it has grown past its bound: then, and only
 // then, the committer waits for a checkpoint.
 func (e *sqliteEngine) committed(ctx context.Context, conn *sql.Conn) {
 	if e.tooLong.CompareAndSwap(true, false) {
-		if _, err := e.checkpoint(ctx, conn, "RESTART"); err != nil {
-			e.log("checkpoint failed", "error", err)
-		}
+		e.cut(ctx, conn)
 	}
 	if e.sinceCheck++; e.sinceCheck >= 32 {
 		e.sinceCheck = 0
@@ -122,6 +130,20 @@ func (e *sqliteEngine) committed(ctx context.Context, conn *sql.Conn) {
 		case e.wake <- struct{}{}:
 		default:
 		}
+	}
+}
+
+// cut makes the next commit begin the log anew. A reader with an old snapshot can prevent that for now; then the log may
+// grow by a quarter before the next try.
+func (e *sqliteEngine) cut(ctx context.Context, conn *sql.Conn) {
+	_, busy, err := e.checkpoint(ctx, conn, "RESTART")
+	switch {
+	case err != nil:
+		e.log("checkpoint failed", "error", err)
+	case busy:
+		e.limit.Store(e.walBytes.Load() + e.maxWAL/4)
+	default:
+		e.limit.Store(e.maxWAL)
 	}
 }
 
@@ -136,33 +158,34 @@ func (e *sqliteEngine) checkpointer() {
 	}
 	defer conn.Close()
 	for range e.wake {
-		waiting, err := e.checkpoint(ctx, conn, "NOOP")
+		waiting, _, err := e.checkpoint(ctx, conn, "NOOP")
 		if err == nil && waiting >= checkpointAt {
-			waiting, err = e.checkpoint(ctx, conn, "PASSIVE")
+			_, _, err = e.checkpoint(ctx, conn, "PASSIVE")
 		}
 		if err != nil {
 			e.log("checkpoint failed", "error", err)
 			continue
 		}
-		if e.walBytes.Load() > e.maxWAL {
+		if e.walBytes.Load() > e.limit.Load() {
 			e.tooLong.Store(true)
 		}
-		_ = waiting
 	}
 }
 
-// checkpoint runs one and gives the bytes of the log that still wait to be written back.
-func (e *sqliteEngine) checkpoint(ctx context.Context, conn *sql.Conn, mode string) (waiting int64, err error) {
-	var busy, frames, done int64
-	if err := conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &frames, &done); err != nil {
-		return 0, err
+// checkpoint runs one and gives the bytes of the log that still wait to be written back, and whether somebody was in the way.
+func (e *sqliteEngine) checkpoint(ctx context.Context, conn *sql.Conn, mode string) (waiting int64, busy bool, err error) {
+	var blocked, frames, done int64
+	if err := conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint("+mode+")").Scan(&blocked, &frames, &done); err != nil {
+		return 0, false, err
 	}
 	if mode != "NOOP" {
 		e.checkpoints.Add(1)
 	}
 	e.walBytes.Store(max(frames, 0) * pageSize)
-	return max(frames-done, 0) * pageSize, nil
+	return max(frames-done, 0) * pageSize, blocked != 0, nil
 }
+
+func (e *sqliteEngine) release(context.Context, *sql.Conn) {}
 
 func (e *sqliteEngine) stats(s *Stats) {
 	s.Checkpoints = e.checkpoints.Load()
