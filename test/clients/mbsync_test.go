@@ -10,6 +10,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 
+	"postern/internal/testenv"
 	"postern/test/lab"
 )
 
@@ -69,6 +70,25 @@ func maildir(t *testing.T, dir, folder string) map[string]string {
 		}
 	}
 	return files
+}
+
+// With the modules of Cyrus SASL mbsync takes the strongest mechanism that is named, and refuses more rounds than Cyrus SASL
+// is willing to compute.
+func TestMbsyncOnCyrusSASLLogsInByScram(t *testing.T) {
+	if found, _ := filepath.Glob("/usr/lib/*/sasl2/libscram.so"); len(found) == 0 {
+		testenv.Missing(t, "libscram.so of Cyrus SASL (libsasl2-modules)")
+	}
+	s := lab.Start(t)
+	dir := t.TempDir()
+	mbsync(t, s, dir)
+	for _, moment := range []string{"at first", "after a restart"} {
+		said := run(t, exec.Command(program(t, "mbsync"), "-c", filepath.Join(dir, "mbsyncrc"), "-Dn", "-l", "c"))
+		if !strings.Contains(said, "AUTHENTICATE SCRAM-SHA-256 ") {
+			t.Fatalf("%s mbsync said:\n%s", moment, said)
+		}
+		s.Stop()
+		s.Run()
+	}
 }
 
 func TestMbsyncBothWaysWithFlagsDeletionsAndNewFolders(t *testing.T) {
