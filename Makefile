@@ -29,8 +29,8 @@ setup:
 	scripts/setup-debian.sh
 
 # Every test that this machine can run; what was left out is listed at the end. With CI set nothing may be left out.
-test: setup
-	$(GO) run ./scripts/testreport -timeout $(TESTTIMEOUT) $(TESTFLAGS)
+test: setup build
+	POSTERN_BINARY=$(CURDIR)/bin/postern $(GO) run ./scripts/testreport -timeout $(TESTTIMEOUT) $(TESTFLAGS)
 
 lint: $(STATICCHECK)
 	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
@@ -47,6 +47,8 @@ $(STATICCHECK):
 fuzz:
 	FUZZTIME=$(FUZZTIME) scripts/fuzz.sh
 
-# Figures of the whole server and of its parts, with the disk's own beside them.
-bench:
+# Figures of the real server over loopback TLS, with the disk's own beside them, and then those of its parts.
+# BENCHARGS='-run SELECT' measures some of the server only, see `go run ./test/bench -h`.
+bench: build
+	$(GO) run ./test/bench -postern bin/postern $(BENCHARGS)
 	$(GO) test -run '^$$' -bench . -benchmem $(BENCHFLAGS) -timeout 60m ./...
