@@ -160,3 +160,29 @@ func BenchmarkPush(b *testing.B) {
 	slices.Sort(pushes)
 	b.ReportMetric(float64(pushes[len(pushes)/2].Microseconds()), "p50-µs-after-commit")
 }
+
+// BenchmarkAppend is of 4 KiB messages, each durable before its OK.
+func BenchmarkAppend(b *testing.B) {
+	w := newWorld(b)
+	text := "Subject: x\r\n\r\n" + strings.Repeat("The quick brown fox jumps over the lazy dog, once more.\r\n", 72)
+	command := fmt.Sprintf("APPEND INBOX {%d+}\r\n%s", len(text), text)
+	for _, connections := range []int{1, 8} {
+		b.Run(fmt.Sprint(connections), func(b *testing.B) {
+			clients := make(chan *client, connections)
+			for range connections {
+				c := w.user("alice@example.test")
+				c.t = b
+				clients <- c
+			}
+			b.SetParallelism((connections + 1) / 2)
+			b.RunParallel(func(pb *testing.PB) {
+				c := <-clients
+				for pb.Next() {
+					c.do(command)
+				}
+				clients <- c
+			})
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "appends/s")
+		})
+	}
+}

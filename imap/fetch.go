@@ -56,11 +56,7 @@ func (s *session) fetchModifiers(c *grammar.Fetch) answer {
 	if !c.UID || c.ChangedSince == 0 {
 		return misuse("VANISHED goes with UID FETCH and CHANGEDSINCE")
 	}
-	var largest uint32
-	if uids := s.view.UIDs(); len(uids) > 0 {
-		largest = uids[len(uids)-1]
-	}
-	among := c.Set.Normalize(max(largest, s.view.Mailbox().UIDNext-1))
+	among := c.Set.Normalize(max(largest(s.view.UIDs()), s.view.Mailbox().UIDNext-1))
 	if c.Set.Saved {
 		among = grammar.NumSetOf(s.saved)
 	}
@@ -167,12 +163,9 @@ func (s *session) fetchMessages(p *fetchPlan, uids []uint32) answer {
 		return s.more()
 	}
 	var err error
-	switch {
-	case p.meta:
+	if p.meta {
 		err = s.view.EachMeta(s.ctx, uids, each)
-	case p.bytes:
-		err = s.eachSlowly(uids, each)
-	default:
+	} else {
 		err = s.view.Each(uids, func(m store.Message) bool { return each(m, nil) })
 	}
 	if err != nil {
@@ -182,11 +175,6 @@ func (s *session) fetchMessages(p *fetchPlan, uids []uint32) answer {
 		return a
 	}
 	return ok()
-}
-
-// eachSlowly goes through messages whose bytes will be opened.
-func (s *session) eachSlowly(uids []uint32, fn func(store.Message, message.Meta) bool) error {
-	return s.view.Each(uids, func(m store.Message) bool { return fn(m, nil) })
 }
 
 // fetchMessage renders one message. When its bytes cannot be had, nothing is said of it, and the answer tells why.

@@ -2,6 +2,7 @@ package imap
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 
 	"postern/imap/grammar"
@@ -63,7 +64,7 @@ func (s *session) authenticate(c *grammar.Authenticate) answer {
 
 // challenge sends one and reads the response.
 func (s *session) challenge(challenge []byte) ([]byte, error) {
-	s.out.buf = appendBase64(append(s.buffer(), "+ "...), challenge)
+	s.out.buf = base64.StdEncoding.AppendEncode(append(s.buffer(), "+ "...), challenge)
 	s.out.buf = append(s.out.buf, "\r\n"...)
 	response, err := s.reader.ReadSASL()
 	if response == nil && err == nil {

@@ -12,14 +12,10 @@ import (
 func (s *session) resolve(set grammar.NumSet, byUID bool) (uids []uint32, everything bool, _ answer) {
 	all := s.view.UIDs()
 	if set.Saved {
-		return s.stillThere(s.saved, all), false, ok()
+		return stillThere(s.saved, all), false, ok()
 	}
 	if byUID {
-		var largest uint32
-		if len(all) > 0 {
-			largest = all[len(all)-1]
-		}
-		set = set.Normalize(largest)
+		set = set.Normalize(largest(all))
 		if covers(set, all) {
 			return all, true, ok()
 		}
@@ -39,6 +35,14 @@ func (s *session) resolve(set grammar.NumSet, byUID bool) (uids []uint32, everyt
 	return uids, false, ok()
 }
 
+// largest is the last of ascending UIDs, 0 when there are none.
+func largest(uids []uint32) uint32 {
+	if len(uids) == 0 {
+		return 0
+	}
+	return uids[len(uids)-1]
+}
+
 // covers tells whether one range of a normalised set holds all UIDs.
 func covers(set grammar.NumSet, all []uint32) bool {
 	if len(set.Ranges) == 0 || len(all) == 0 {
@@ -49,7 +53,7 @@ func covers(set grammar.NumSet, all []uint32) bool {
 }
 
 // stillThere gives those of the saved UIDs that the mailbox still holds. RFC 9051 6.4.4.1: expunged ones leave the result.
-func (s *session) stillThere(saved, all []uint32) []uint32 {
+func stillThere(saved, all []uint32) []uint32 {
 	kept := make([]uint32, 0, len(saved))
 	i := 0
 	for _, uid := range saved {

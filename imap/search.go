@@ -70,7 +70,6 @@ func (s *session) find(key *grammar.SearchKey) ([]uint32, error) {
 	if err != nil || len(undecided) == 0 {
 		return found, err
 	}
-	sure := len(found)
 	again := undecided
 	undecided = nil
 	c.level = inMeta
@@ -85,9 +84,7 @@ func (s *session) find(key *grammar.SearchKey) ([]uint32, error) {
 	if err == nil && len(undecided) > 0 {
 		err = s.findInBytes(program, undecided, &found)
 	}
-	if sure > 0 && sure < len(found) {
-		slices.Sort(found)
-	} else if !slices.IsSorted(found) {
+	if !slices.IsSorted(found) { // what was decided later came behind
 		slices.Sort(found)
 	}
 	return found, err
@@ -143,7 +140,7 @@ func (s *session) candidates(key *grammar.SearchKey) (uids []uint32, none bool) 
 		case keys[i].Op != grammar.SearchUID && keys[i].Op != grammar.SearchSeq:
 			continue
 		case set.Saved:
-			uids = s.stillThere(s.saved, all)
+			uids = stillThere(s.saved, all)
 		case keys[i].Op == grammar.SearchUID:
 			if set = set.Normalize(largest(all)); covers(set, all) {
 				continue
@@ -160,13 +157,6 @@ func (s *session) candidates(key *grammar.SearchKey) (uids []uint32, none bool) 
 		return uids, len(uids) == 0
 	}
 	return nil, len(all) == 0
-}
-
-func largest(uids []uint32) uint32 {
-	if len(uids) == 0 {
-		return 0
-	}
-	return uids[len(uids)-1]
 }
 
 // usesModSeq tells whether MODSEQ is among the keys.

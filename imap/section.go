@@ -128,7 +128,6 @@ func (s *session) fetchFields(i *fetchItem, src *source) answer {
 	if n, err := src.content.ReadAt(header, start); n < size && err != nil {
 		return s.failed(err)
 	}
-	// The filtered fields are appended behind room for the literal's announcement, whose length is known only then.
 	filtered := message.FilterHeader(nil, header, i.Section.Fields, i.Section.Spec == grammar.SectionFieldsNot)
 	from, to := i.part(0, int64(len(filtered)))
 	s.out.buf = grammar.AppendLiteralHeader(append(s.out.buf, i.name...), to-from, false)
