@@ -116,7 +116,7 @@ func (e *postgresEngine) committed(context.Context, *sql.Conn) {}
 
 // release gives the lock back at once; the server would otherwise do so when it notices that the connection is gone.
 func (e *postgresEngine) release(ctx context.Context, conn *sql.Conn) {
-	_, _ = conn.ExecContext(ctx, "SELECT pg_advisory_unlock($1)", int64(serverLock))
+	_, _ = conn.ExecContext(ctx, "SELECT pg_advisory_unlock_all()")
 }
 
 func (e *postgresEngine) stats(*Stats) {}

@@ -35,4 +35,4 @@ CREATE TABLE queue_recipients (
 
 CREATE INDEX queue_recipients_due ON queue_recipients (next_attempt, id);
 CREATE INDEX queue_recipients_message ON queue_recipients (message_id);
-CREATE INDEX queue_recipients_destination ON queue_recipients (destination, id);
+CREATE INDEX queue_recipients_destination ON queue_recipients (destination, next_attempt, id);
