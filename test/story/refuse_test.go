@@ -35,13 +35,14 @@ func TestEveryWayOutWantsTheUsersOwnAddresses(t *testing.T) {
 	s := lab.Start(t)
 	s.Postern("alias", "add", "sales@example.test", "alice@example.test")
 	s.Postern("alias", "add", "both@example.test", "alice@example.test", "bob@example.test")
-	s.Postern("user", "list")
+	s.Postern("alias", "add", "others@example.test", "bob@example.test")
+	s.Postern("group", "add", "team@example.test", "alice@example.test", "bob@example.test")
 	ways := map[string]func() (*gosmtp.Client, error){
 		"587": func() (*gosmtp.Client, error) { return gosmtp.DialStartTLS(s.Address(587), s.TLS()) },
 		"465": func() (*gosmtp.Client, error) { return gosmtp.DialTLS(s.Address(465), s.TLS()) },
 	}
-	own := []string{"alice@example.test", "ALICE@Example.Test", "alice+tag@example.test", "sales@example.test"}
-	foreign := []string{"bob@example.test", "nobody@example.test", "alice@elsewhere.example", "both@example.test", "postmaster@example.test"}
+	own := []string{"alice@example.test", "ALICE@Example.Test", "alice+tag@example.test", "sales@example.test", "both@example.test"}
+	foreign := []string{"bob@example.test", "nobody@example.test", "alice@elsewhere.example", "others@example.test", "team@example.test", "postmaster@example.test"}
 	type row struct {
 		envelope, from, sender string
 		ok                     bool
