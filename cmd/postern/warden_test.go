@@ -490,17 +490,41 @@ func TestASocketOfAnUnknownNameIsRefused(t *testing.T) {
 	}
 }
 
-func TestTheStandardPortsAreServedInANamespaceOfTheirOwn(t *testing.T) {
+func TestWhatInitMadeServesTheStandardPorts(t *testing.T) {
 	h := build(t, "")
-	h.write(t, fmt.Sprintf("hostname = \"mail.example.org\"\ndata = %q\n", h.data))
 	unshare := testenv.Need(t, "unshare", "ip")[0]
-	p := start(t, exec.Command(unshare, "--net", "/bin/sh", "-c", `ip link set lo up && exec "$@"`, "sh", link(t), "serve", "--config", h.config))
+	p := start(t, exec.Command(unshare, "--net", "/bin/sh", "-c", `ip link set lo up && exec "$@"`, "sh", link(t), "serve", "--config", filepath.Join(h.data, "postern.toml")))
 	for _, s := range config.Services() {
 		for _, host := range []string{"127.0.0.1", "::1"} {
 			if err := dialIn(p.cmd.Process.Pid, net.JoinHostPort(host, strconv.Itoa(int(s.Port)))); err != nil {
 				t.Errorf("%s: %v", s.Name, err)
 			}
 		}
+	}
+}
+
+func TestWithoutRootALowPortSaysWhatToDo(t *testing.T) {
+	h := build(t, "")
+	tools := testenv.Need(t, "unshare", "setpriv", "ip")
+	readable := filepath.Join(filepath.Dir(h.config), "low.toml")
+	if err := os.WriteFile(readable, []byte(fmt.Sprintf("hostname = \"mail.example.org\"\ndata = %q\n", h.data)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	uid := strconv.Itoa(h.uid)
+	out, err := exec.Command(tools[0], "--net", tools[1], "--reuid="+uid, "--regid="+uid, "--clear-groups", reachable(t), "serve", "--config", readable).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "smtp cannot listen at :25: only root may listen below port 1024") || !strings.Contains(string(out), "fix: start as root") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestAConfigurationThatTheServersUserCanChangeIsRefusedByRoot(t *testing.T) {
+	h := build(t, "")
+	if err := os.Chown(h.config, h.uid, h.uid); err != nil {
+		t.Fatal(err)
+	}
+	out, err := postern("serve", "--config", h.config).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "can be changed by others than root") || !strings.Contains(string(out), "fix: chown root") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"os/user"
@@ -54,7 +53,7 @@ func Init(ctx context.Context, b Beginning) (Begun, error) {
 	if err != nil {
 		return Begun{}, err
 	}
-	if err := b.makeData(c.Data); err != nil {
+	if err := b.makeData(c); err != nil {
 		return Begun{}, err
 	}
 	made := Begun{Data: c.Data, Hostname: c.Hostname, Domain: b.Domain, Admin: b.Admin}
@@ -70,8 +69,8 @@ func Init(ctx context.Context, b Beginning) (Begun, error) {
 	if err = errors.Join(err, in.server.Close()); err != nil {
 		return Begun{}, err
 	}
-	made.Config, err = writeConfig(c)
-	return made, err
+	made.Config = filepath.Join(c.Data, configName)
+	return made, os.Rename(made.Config+fresh, made.Config)
 }
 
 // check fills in what was left out.
@@ -100,24 +99,29 @@ func (b *Beginning) check() (*config.Config, error) {
 	if err != nil || a.Domain != b.Domain {
 		return nil, fmt.Errorf("%q is not an address of %s; give one such as --admin admin@%[2]s", b.Admin, b.Domain)
 	}
-	if _, err := os.Stat(filepath.Join(data, "postern.toml")); err == nil {
+	if _, err := os.Stat(filepath.Join(data, configName)); err == nil {
 		return nil, fmt.Errorf("%s holds a server already; choose another --data, or start it with `postern serve --config %s`",
-			data, filepath.Join(data, "postern.toml"))
+			data, filepath.Join(data, configName))
 	}
 	c := config.New(hostname, data, 0, false)
 	if b.Database != "" {
 		c.Database = b.Database
 	}
-	return config.Parse(filepath.Join(data, "postern.toml"), []byte(c.Text()))
+	return config.Parse(filepath.Join(data, configName), []byte(c.Text()))
 }
 
-// makeData makes the directory for its owner alone, and becomes the owner.
-func (b *Beginning) makeData(data string) error {
+// makeData makes the directory for its owner alone, with the configuration under a name that is not yet its own, and
+// becomes the owner. A configuration that root makes stays root's, who starts the server by it; the owner may read it.
+func (b *Beginning) makeData(c *config.Config) error {
+	data := c.Data
 	if os.Geteuid() != 0 {
 		if b.User != "" {
 			return fmt.Errorf("only root can make a server for another user; leave --user out, or run this as root")
 		}
-		return private(data)
+		if err := private(data); err != nil {
+			return err
+		}
+		return writeFresh(c, 0o600, os.Getegid())
 	}
 	if b.User == "" {
 		return fmt.Errorf("the server never runs as root; name the user that it runs as, such as --user postern, " +
@@ -135,7 +139,10 @@ func (b *Beginning) makeData(data string) error {
 	if err := private(data); err != nil {
 		return err
 	}
-	if err := own(data, uid, gid); err != nil {
+	if err := os.Lchown(data, uid, gid); err != nil {
+		return fmt.Errorf("giving the data directory to %s: %w", b.User, err)
+	}
+	if err := writeFresh(c, 0o640, gid); err != nil {
 		return err
 	}
 	if err := become(uid, gid); err != nil {
@@ -155,16 +162,6 @@ func private(data string) error {
 		return fmt.Errorf("data directory: %w; it belongs to someone else", err)
 	}
 	return nil
-}
-
-// own gives the directory and what an earlier try left in it to the user. Links are not followed.
-func own(data string, uid, gid int) error {
-	return filepath.WalkDir(data, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		return os.Lchown(path, uid, gid)
-	})
 }
 
 // become gives up root for good.

@@ -119,7 +119,7 @@ func Logger(c *config.Config) *slog.Logger {
 
 // initialised reports whether a server has lived in the directory before.
 func initialised(data string) bool {
-	for _, name := range []string{"postern.toml", "postern.db"} {
+	for _, name := range []string{configName, "postern.db"} {
 		if _, err := os.Stat(filepath.Join(data, name)); !errors.Is(err, fs.ErrNotExist) {
 			return true
 		}
@@ -127,13 +127,46 @@ func initialised(data string) bool {
 	return false
 }
 
-// writeConfig writes postern.toml whole or not at all.
-func writeConfig(c *config.Config) (string, error) {
-	path := filepath.Join(c.Data, "postern.toml")
-	if err := os.WriteFile(path+".new", []byte(c.Text()), 0o600); err != nil {
-		return "", fmt.Errorf("writing the configuration: %w", err)
+// The configuration in the data directory, and what is added to its name while it is not yet to be used.
+const (
+	configName = "postern.toml"
+	fresh      = ".new"
+)
+
+// writeFresh writes the configuration under its other name, for ourselves and the group.
+func writeFresh(c *config.Config, mode fs.FileMode, gid int) error {
+	path := filepath.Join(c.Data, configName+fresh)
+	// What lies there from an earlier try may be a link, or have another owner.
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("writing the configuration: %w", err)
 	}
-	if err := os.Rename(path+".new", path); err != nil {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return fmt.Errorf("writing the configuration: %w", err)
+	}
+	_, err = f.WriteString(c.Text())
+	if err == nil {
+		err = f.Chown(os.Geteuid(), gid)
+	}
+	if err == nil {
+		err = f.Chmod(mode) // the umask may have taken bits
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("writing the configuration: %w", err)
+	}
+	return nil
+}
+
+// writeConfig writes the configuration whole or not at all.
+func writeConfig(c *config.Config) (string, error) {
+	path := filepath.Join(c.Data, configName)
+	if err := writeFresh(c, 0o600, os.Getegid()); err != nil {
+		return "", err
+	}
+	if err := os.Rename(path+fresh, path); err != nil {
 		return "", fmt.Errorf("writing the configuration: %w", err)
 	}
 	return path, nil

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -39,24 +40,36 @@ func Run(ctx context.Context, o Options) (int, error) {
 	if parent != nil {
 		return code(serveAsChild(ctx, o, parent, sockets))
 	}
-	text, err := os.ReadFile(o.ConfigPath)
-	if err != nil {
-		_, err = config.Load(o.ConfigPath) // says it better
-		return code(err)
+	if os.Geteuid() == 0 {
+		return guard(ctx, o)
 	}
 	c, err := config.Load(o.ConfigPath)
 	if err != nil {
 		return 1, err
 	}
 	log := Logger(c)
-	if os.Geteuid() == 0 {
-		return warden.Run(ctx, warden.Options{Config: c, Text: text, Args: o.Args, Log: log})
-	}
 	syscall.Umask(0o077)
 	if sockets, err = warden.Bind(ctx, c, log); err != nil {
 		return 1, err
 	}
 	return code(serveMail(ctx, life{config: c, log: log, sockets: sockets, version: o.Version, supervisor: systemd{}}))
+}
+
+// guard is the life of the warden.
+func guard(ctx context.Context, o Options) (int, error) {
+	path, err := filepath.Abs(o.ConfigPath)
+	if err != nil {
+		return 1, err
+	}
+	text, err := warden.ReadConfig(path)
+	if err != nil {
+		return 1, err
+	}
+	c, err := config.Parse(path, text)
+	if err != nil {
+		return 1, err
+	}
+	return warden.Run(ctx, warden.Options{Config: c, Text: text, Args: o.Args, Log: Logger(c)})
 }
 
 func code(err error) (int, error) {

@@ -94,7 +94,7 @@ func TestTheWardenAnswersOnlyWhatItKnows(t *testing.T) {
 	if err := os.WriteFile(secret, []byte("key"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w := &warden{options: Options{Config: &config.Config{Path: "/p.toml", TLSKey: secret}, Text: []byte("text")}}
+	w := &warden{uid: somebody, options: Options{Config: &config.Config{Path: "/p.toml", TLSKey: secret}, Text: []byte("text")}}
 	if got, err := w.handle(t.Context(), callKey); err != nil || string(got.([]byte)) != "key" {
 		t.Errorf("%v %v", got, err)
 	}

@@ -62,7 +62,7 @@ func Run(ctx context.Context, o Options) (int, error) {
 		return 1, err
 	}
 	defer Close(sockets)
-	w := &warden{options: o, notify: os.Getenv("NOTIFY_SOCKET") != ""}
+	w := &warden{options: o, uid: uid, notify: os.Getenv("NOTIFY_SOCKET") != ""}
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2)
 	defer signal.Stop(signals)
@@ -84,6 +84,7 @@ func Run(ctx context.Context, o Options) (int, error) {
 
 type warden struct {
 	options Options
+	uid     uint32 // of the child
 	line    *line
 	notify  bool
 }
@@ -225,9 +226,9 @@ func (w *warden) handle(_ context.Context, call string) (any, error) {
 	case callConfig:
 		return ConfigFile{Path: c.Path, Text: w.options.Text}, nil
 	case callCert:
-		return readConfigured(c.TLSCert)
+		return w.readConfigured(c.TLSCert)
 	case callKey:
-		return readConfigured(c.TLSKey)
+		return w.readConfigured(c.TLSKey)
 	case callReady:
 		return true, w.tell(daemon.SdNotifyReady + "\nSTATUS=Serving mail.")
 	case callStopping:
@@ -239,9 +240,12 @@ func (w *warden) handle(_ context.Context, call string) (any, error) {
 // maxCertificate bounds a certificate file: a chain is a few KiB.
 const maxCertificate = 1 << 20
 
-func readConfigured(path string) ([]byte, error) {
+func (w *warden) readConfigured(path string) ([]byte, error) {
 	if path == "" {
 		return nil, errors.New("the configuration names no certificate")
+	}
+	if err := trusted(path, w.uid); err != nil {
+		return nil, err
 	}
 	f, err := os.Open(path)
 	if err != nil {
