@@ -67,7 +67,6 @@ const (
 
 	StoreTombstoneAge  DurationKey = iota
 	StoreTombstonesMax IntKey      = iota
-	StoreMaxKeywords   IntKey      = iota
 
 	MessageReceivedLimit IntKey = iota
 
@@ -183,8 +182,6 @@ var catalogue = [settingCount]Definition{
 		Doc: "How long it is remembered which messages were expunged, for clients that were away (QRESYNC)."},
 	StoreTombstonesMax: {Name: "store.tombstones_max", Kind: KindCount, Unit: "messages", Min: 100, Max: 10000000, Default: "100000",
 		Doc: "How many expunged messages a mailbox remembers at most."},
-	StoreMaxKeywords: {Name: "store.max_keywords", Kind: KindCount, Unit: "keywords", Min: 8, Max: 58, Default: "58",
-		Doc: "Keywords in use at the same time in one mailbox."},
 
 	MessageReceivedLimit: {Name: "message.received_limit", Kind: KindCount, Unit: "fields", Min: 10, Max: 500, Default: "50",
 		Doc: "Received fields above which a message is refused as a loop."},

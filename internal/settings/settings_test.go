@@ -80,7 +80,7 @@ func TestKeysHaveTheTypesOfTheCatalogue(t *testing.T) {
 			SMTPMaxMessagesPerConnection, LimitsConnectionsPerSecondPerIP, AuthAttemptsPerSecondPerIP, AuthMaxFailuresPerConnection,
 			AuthBackoffFree, AuthMaxConcurrentHashes, PasswordIterations, PasswordScramIterations, IMAPMaxConnections,
 			IMAPMaxConnectionsPerIP, IMAPMaxConnectionsPerAccount, IMAPMaxLiteral, IMAPMaxCommandSize, IMAPMaxAppendSize, IMAPMaxErrors, QueueConcurrency,
-			QueuePerDomain, StoreTombstonesMax, StoreMaxKeywords, MessageReceivedLimit, QuotaDefault, DirectoryGroupDepth,
+			QueuePerDomain, StoreTombstonesMax, MessageReceivedLimit, QuotaDefault, DirectoryGroupDepth,
 			DirectoryGroupRecipients), []Kind{KindCount, KindSize}},
 		{ints(SMTPIdleTimeout, SMTPLoginTimeout, SMTPSessionTimeout, SMTPDataTimeout, SMTPGreetDelay, AuthBackoffInitial, AuthBackoffMax,
 			AuthBackoffDecay, AuthKnownNetworkTTL, AuthCacheTTL, AuthMaxWait, IMAPIdleTimeout, IMAPLoginTimeout, DNSBLTimeout,

@@ -15,10 +15,9 @@ import (
 
 var rfcMention = regexp.MustCompile(`RFC (\d{3,5})`)
 
-// mentioned gives the RFCs that Go files outside tests name, with one file for each.
-func mentioned(t *testing.T) map[string]string {
+// eachFile calls fn with the path, relative to the root, and the text of every Go file outside tests.
+func eachFile(t *testing.T, fn func(path, text string)) {
 	t.Helper()
-	found := map[string]string{}
 	root := testenv.Repository()
 	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -34,14 +33,24 @@ func mentioned(t *testing.T) map[string]string {
 		if err != nil {
 			return err
 		}
-		for _, match := range rfcMention.FindAllStringSubmatch(string(text), -1) {
-			found[match[1]], _ = filepath.Rel(root, path)
-		}
+		relative, _ := filepath.Rel(root, path)
+		fn(relative, string(text))
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// mentioned gives the RFCs that Go files outside tests name, with one file for each.
+func mentioned(t *testing.T) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	eachFile(t, func(path, text string) {
+		for _, match := range rfcMention.FindAllStringSubmatch(text, -1) {
+			found[match[1]] = path
+		}
+	})
 	return found
 }
 
