@@ -16,7 +16,7 @@ func TestTheSchedulerNeverScansTheQueue(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer d.Close()
-	for _, query := range []string{selectDue, selectNext, selectRecipients, selectMessage, deleteIfDone, selectHighest} {
+	for _, query := range []string{selectDue, selectNext, selectMore, selectRecipients, selectMessage, deleteIfDone, selectHighest} {
 		args := make([]any, strings.Count(query, "?"))
 		for i := range args {
 			args[i] = int64(1)

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"postern/dkim"
 	"postern/internal/testenv"
 	"postern/smtp/client"
 	"postern/smtp/queue"
@@ -221,6 +222,7 @@ func TestPostfixReceivesWhatTheQueueSends(t *testing.T) {
 			}
 		}
 	}
+	signaturesSurvive(t, p, line)
 	if got := n.visits(); strings.Count(got, "192.0.2.1") != 1 {
 		t.Errorf("connections: %s", got)
 	}
@@ -231,5 +233,47 @@ func TestPostfixReceivesWhatTheQueueSends(t *testing.T) {
 	}
 	if b := p.next(t, "o"); !bytes.Contains(b, []byte("Return-Path: <älice@us.test>")) {
 		t.Errorf("%q", b)
+	}
+}
+
+// signaturesSurvive: what we signed verifies where Postfix put it.
+func signaturesSurvive(t *testing.T, p *postfix, line queue.Line) {
+	t.Helper()
+	now := time.Now()
+	zone := map[string]string{}
+	var keys []*dkim.Key
+	for _, a := range []dkim.Algorithm{dkim.RSA, dkim.Ed25519} {
+		k, err := dkim.GenerateKey(a, "us.test", "s-"+string(a), now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := k.Record()
+		if err != nil {
+			t.Fatal(err)
+		}
+		zone[k.RecordName()] = text
+		keys = append(keys, k)
+	}
+	const head = "From: Alice <alice@us.test>\r\nTo: a@peer.test,\r\n  b@peer.test\r\nDate: Mon, 23 Nov 2026 10:00:00 +0000\r\nMessage-ID: <1@us.test>\r\nSubject: =?utf-8?q?caf=C3=A9?=\r\n\tfolded\r\nMIME-Version: 1.0\r\n\r\n"
+	for i, text := range []string{"Hello.\r\n", "", ".\r\n..\r\n\r\n\r\n", "spaces  and \t tabs \r\n \r\n", "no end", strings.Repeat("words on a line, many times.  \r\n", 3000)} {
+		text = head + text
+		prefix := []byte("Received: by us.test; Mon, 23 Nov 2026 10:00:00 +0000\r\n")
+		signature, err := dkim.Sign(strings.NewReader(text), int64(len(text)), prefix, keys, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		j := job("a@peer.test")
+		j.Open = func() io.Reader { return strings.NewReader(string(signature) + string(prefix) + text) }
+		j.Size = int64(len(signature) + len(prefix) + len(text))
+		if o := line.Deliver(t.Context(), j)[0]; said(o) != "ok" {
+			t.Fatalf("signed message %d: %+v", i, o)
+		}
+		got := strings.ReplaceAll(string(p.next(t, "a")), "\n", "\r\n")
+		list, err := dkim.Verify(t.Context(), strings.NewReader(got), int64(len(got)), func(_ context.Context, name string) ([]string, error) {
+			return []string{zone[name]}, nil
+		}, now)
+		if err != nil || len(list) != 2 || list[0].Result != dkim.ResultPass || list[1].Result != dkim.ResultPass {
+			t.Errorf("signed message %d: %+v, %v", i, list, err)
+		}
 	}
 }

@@ -322,7 +322,7 @@ func TestALineIsUsedForSeveralMessages(t *testing.T) {
 }
 
 func TestADestinationWithMuchMailLeavesRoomForOthers(t *testing.T) {
-	inBothLabs(t, func(l *lab) {
+	inLab(t, func(l *lab) {
 		l.limits = queue.Limits{MaxActive: 1000, PerDomain: 2}
 		l.setDeliver(func(_ context.Context, job *queue.Job) []queue.Outcome {
 			if job.Destination == "slow.test" {
@@ -351,6 +351,43 @@ func TestADestinationWithMuchMailLeavesRoomForOthers(t *testing.T) {
 		l.setDeliver(func(_ context.Context, job *queue.Job) []queue.Outcome { return all(job, queue.Outcome{}) })
 		time.Sleep(3 * time.Hour)
 		synctest.Wait()
+		l.mustBeEmpty()
+	})
+}
+
+func TestMuchMailForAQuickDestinationDoesNotWait(t *testing.T) {
+	inLab(t, func(l *lab) {
+		l.limits.MaxActive = 1000
+		err := l.db.Write(context.Background(), func(tx *db.Tx) error {
+			for i := range 2000 {
+				to := []string{"r@quick.test"}
+				if i%100 == 0 {
+					for j := range 150 {
+						to = append(to, fmt.Sprintf("r%d@quick.test", j))
+					}
+				}
+				if _, err := l.EnqueueTx(tx, l.message(to...)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		l.Start()
+		synctest.Wait()
+		if took := time.Since(begun); took != 0 {
+			t.Errorf("it took %v", took)
+		}
+		n := 0
+		for _, a := range l.attempts {
+			n += len(a.to)
+		}
+		if n != 2000+20*150 {
+			t.Errorf("%d recipients were tried", n)
+		}
 		l.mustBeEmpty()
 	})
 }
@@ -388,6 +425,41 @@ func TestAnUnreachableDestinationRestsWithAllItsMail(t *testing.T) {
 			t.Errorf("after its rest: %s", got)
 		}
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		l.mustBeEmpty()
+	})
+}
+
+// More than a share of an unreachable destination's mail: it comes into memory portion by portion, and all of it leaves
+// once the destination is back.
+func TestMuchMailForAnUnreachableDestinationIsNotForgotten(t *testing.T) {
+	inLab(t, func(l *lab) {
+		l.limits = queue.Limits{MaxActive: 1000, PerDomain: 1}
+		var up atomic.Bool
+		l.setDeliver(func(_ context.Context, job *queue.Job) []queue.Outcome {
+			if !up.Load() {
+				return all(job, queue.Outcome{Err: reply.New(451, "4.4.1", "not reached"), Unreachable: true})
+			}
+			return all(job, queue.Outcome{})
+		})
+		err := l.db.Write(context.Background(), func(tx *db.Tx) error {
+			for range 450 {
+				if _, err := l.EnqueueTx(tx, l.message("r@down.test")); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Start()
+		time.Sleep(10 * time.Minute)
+		if n := len(l.attempts); n < 4 || n > 20 {
+			t.Errorf("%d attempts in ten minutes", n)
+		}
+		up.Store(true)
+		time.Sleep(time.Hour)
 		synctest.Wait()
 		l.mustBeEmpty()
 	})
@@ -667,7 +739,7 @@ func TestTheLifetimeOfAMessageCanBeShorter(t *testing.T) {
 }
 
 func TestManyMessagesLeaveAndEachOnce(t *testing.T) {
-	inBothLabs(t, func(l *lab) {
+	inLab(t, func(l *lab) {
 		l.limits.MaxActive = 300
 		l.Start()
 		for round := range 10 {

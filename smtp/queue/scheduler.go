@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"math/rand/v2"
-	"strings"
 	"sync"
 	"time"
 
@@ -22,18 +20,19 @@ const (
 	perRun = 50
 	// cooldown is how long a destination that could not be reached is left alone.
 	cooldown = time.Minute
-	// postponed is when rows are read again that found too many others waiting for their destination.
-	postponed = 5 * time.Minute
 )
 
 // scheduler decides what is tried when.
 //
 // Rows wait in the database, ordered by their next attempt. The horizon is the key of the last row read: every row up to
-// it is either in memory (active) or has been given a later time. So each row is read once when it is due, and a row that
-// appears behind the horizon (an enqueued or released message whose transaction was slower than its time stamp) pulls the
-// horizon back to itself. In memory rows wait in tasks, one for each message and destination, and destinations with
-// tasks take turns: as long as there are fewer deliveries than Concurrency, the next destination in line gets a worker,
-// if it has fewer than PerDomain.
+// it is in memory (active), or has been given a later time, or belongs to a destination that has filled its share of the
+// memory and is marked as having more. So each row is read once when it is due, and a row that appears behind the horizon
+// (an enqueued or released message whose transaction was slower than its time stamp) pulls the horizon back to itself. A
+// destination with more is read on its own, along its own index, as its share empties: much mail for one destination
+// neither keeps others out of the memory nor waits longer than that destination makes it.
+//
+// In memory rows wait in tasks, one for each message and destination, and destinations with tasks take turns: as long as
+// there are fewer deliveries than Concurrency, the next destination in line gets a worker, if it has fewer than PerDomain.
 type scheduler struct {
 	q    *Queue
 	wake chan struct{}
@@ -42,7 +41,8 @@ type scheduler struct {
 	active   map[ID]struct{} // recipients in memory
 	dests    map[string]*dest
 	resting  map[*dest]struct{}
-	line     []*dest // destinations that wait for a worker
+	hungry   map[*dest]struct{} // those with more
+	line     []*dest            // destinations that wait for a worker
 	running  int
 	at       int64 // the horizon
 	id       ID
@@ -63,6 +63,7 @@ type dest struct {
 	count    int // recipients in waiting
 	running  int
 	inLine   bool
+	more     bool // due rows are left in the database
 	resting  bool
 	restEnds time.Time
 }
@@ -73,6 +74,7 @@ func (s *scheduler) init(q *Queue) {
 	s.active = make(map[ID]struct{})
 	s.dests = make(map[string]*dest)
 	s.resting = make(map[*dest]struct{})
+	s.hungry = make(map[*dest]struct{})
 	s.at = math.MinInt64
 	s.nextDue = math.MinInt64
 	s.ended = make(chan struct{})
@@ -166,7 +168,7 @@ func (s *scheduler) round() (stop bool, wait time.Duration) {
 	if stop {
 		return true, 0
 	}
-	if err := s.fill(); err != nil && s.ctx.Err() == nil {
+	if err := errors.Join(s.fill(), s.refill()); err != nil && s.ctx.Err() == nil {
 		s.q.log.Error("queue: reading what is due", "error", err)
 		s.dispatch()
 		return false, writeAgain
@@ -190,10 +192,7 @@ func (s *scheduler) fill() error {
 		if idle || room <= 0 {
 			return nil
 		}
-		full, late, err := s.read(at, id, now, min(page, room), limits)
-		if err == nil {
-			err = s.postpone(late)
-		}
+		full, err := s.read(at, id, now, min(page, room), limits)
 		switch {
 		case err != nil:
 			s.pullBack(at)
@@ -213,12 +212,11 @@ func (s *scheduler) moreDue() {
 	s.nextDue = min(s.nextDue, s.at)
 }
 
-// read takes a page of due rows into memory and moves the horizon behind them. It reports whether the page was full, and
-// gives the rows that must come again later.
-func (s *scheduler) read(at int64, id ID, now int64, limit int, limits Limits) (full bool, late []ID, err error) {
+// read takes a page of due rows into memory and moves the horizon behind them. It reports whether the page was full.
+func (s *scheduler) read(at int64, id ID, now int64, limit int, limits Limits) (full bool, err error) {
 	rows, err := s.q.o.DB.Query(s.ctx, selectDue, at, int64(id), now, int64(limit))
 	if err != nil {
-		return false, nil, err
+		return false, err
 	}
 	defer rows.Close()
 	s.mu.Lock()
@@ -230,7 +228,7 @@ func (s *scheduler) read(at int64, id ID, now int64, limit int, limits Limits) (
 		var name string
 		var next int64
 		if err := rows.Scan(&r, &m, &name, &next); err != nil {
-			return false, late, err
+			return false, err
 		}
 		n++
 		if !moved {
@@ -239,32 +237,98 @@ func (s *scheduler) read(at int64, id ID, now int64, limit int, limits Limits) (
 		if _, ok := s.active[r]; ok {
 			continue
 		}
-		if !s.take(name, m, r, limits) {
-			late = append(late, r)
+		d := s.dests[name]
+		if d == nil {
+			d = &dest{name: name}
+			s.dests[name] = d
 		}
+		if d.count >= share(limits) {
+			d.more = true
+			s.hungry[d] = struct{}{}
+			continue
+		}
+		s.take(d, m, r)
 	}
-	return n == limit, late, rows.Err()
+	return n == limit, rows.Err()
 }
 
-// take puts a row into a task of its destination. It refuses one whose destination has filled its part of the memory.
-func (s *scheduler) take(name string, m, r ID, limits Limits) bool {
-	d := s.dests[name]
-	if d == nil {
-		d = &dest{name: name}
-		s.dests[name] = d
-	}
-	if d.count >= max(perTask, limits.MaxActive/5) {
-		return false
-	}
+// share is how many recipients one destination may have waiting in memory.
+func share(limits Limits) int { return max(perTask, limits.MaxActive/20) }
+
+// take puts a row into a task of its destination.
+func (s *scheduler) take(d *dest, m, r ID) {
 	s.active[r] = struct{}{}
 	d.count++
-	if n := len(d.waiting); n > 0 && d.waiting[n-1].message == m && len(d.waiting[n-1].recipients) < perTask && d.waiting[n-1].recipients[len(d.waiting[n-1].recipients)-1] < r {
+	if n := len(d.waiting); n > 0 && d.waiting[n-1].fits(m, r) {
 		d.waiting[n-1].recipients = append(d.waiting[n-1].recipients, r)
-		return true
+		return
 	}
 	d.waiting = append(d.waiting, &task{message: m, recipients: []ID{r}})
 	s.queueUp(d)
-	return true
+}
+
+// fits tells whether a recipient can join a task.
+func (t *task) fits(m, r ID) bool {
+	return t.message == m && len(t.recipients) < perTask && t.recipients[len(t.recipients)-1] < r
+}
+
+// refill reads on for destinations that have more and whose share has run low.
+func (s *scheduler) refill() error {
+	limits := s.q.limits()
+	s.mu.Lock()
+	room := limits.MaxActive - len(s.active)
+	var low []*dest
+	for d := range s.hungry {
+		if !d.resting && d.count <= share(limits)/4 {
+			low = append(low, d)
+		}
+	}
+	s.mu.Unlock()
+	for _, d := range low {
+		if room <= 0 {
+			return nil
+		}
+		taken, err := s.readMore(d, min(room, share(limits)))
+		if err != nil {
+			return err
+		}
+		room -= taken
+	}
+	return nil
+}
+
+// selectMore reads a destination's due rows. Those in memory are among the first of them.
+const selectMore = `SELECT id, message_id FROM queue_recipients WHERE destination = ? AND next_attempt <= ? ORDER BY next_attempt, id LIMIT ?`
+
+func (s *scheduler) readMore(d *dest, room int) (taken int, err error) {
+	s.mu.Lock()
+	limit := room + d.count + perTask*s.q.limits().PerDomain // what is in memory or under way comes first
+	s.mu.Unlock()
+	rows, err := s.q.o.DB.Query(s.ctx, selectMore, d.name, s.q.o.Clock.Now().UnixMilli(), int64(limit))
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for rows.Next() && taken < room {
+		var r, m ID
+		if err := rows.Scan(&r, &m); err != nil {
+			return taken, err
+		}
+		n++
+		if _, ok := s.active[r]; !ok {
+			s.take(d, m, r)
+			taken++
+		}
+	}
+	if n < limit && taken < room {
+		d.more = false
+		delete(s.hungry, d)
+		s.forgetIfIdle(d)
+	}
+	return taken, rows.Err()
 }
 
 // queueUp puts a destination into the line for a worker, unless it is there or rests.
@@ -273,24 +337,6 @@ func (s *scheduler) queueUp(d *dest) {
 		d.inLine = true
 		s.line = append(s.line, d)
 	}
-}
-
-// postpone gives rows a later time, so that a destination with very much mail does not fill the memory.
-func (s *scheduler) postpone(late []ID) error {
-	if len(late) == 0 {
-		return nil
-	}
-	marks := strings.TrimSuffix(strings.Repeat("?, ", len(late)), ", ")
-	return s.q.o.DB.Write(s.ctx, func(tx *db.Tx) error {
-		next := s.q.stamp() + int64(float64(postponed.Milliseconds())*(0.8+0.4*rand.Float64()))
-		args := []any{next}
-		for _, id := range late {
-			args = append(args, int64(id))
-		}
-		_, err := tx.Exec("UPDATE queue_recipients SET next_attempt = ? WHERE held = 0 AND id IN ("+marks+")", args...)
-		tx.OnCommit(func() { s.q.due(next) })
-		return err
-	})
 }
 
 // selectDue and selectNext read on from the horizon, along the index.
@@ -334,6 +380,9 @@ func (s *scheduler) dispatch() time.Duration {
 		d.resting = false
 		delete(s.resting, d)
 		s.queueUp(d)
+		if d.more {
+			wait = 0 // it is read on in the next round
+		}
 		s.forgetIfIdle(d)
 	}
 	for len(s.line) > 0 && s.running < limits.Concurrency {
@@ -397,7 +446,7 @@ func (s *scheduler) done(d *dest, t *task, n int, unreachable *reply.Error) *tas
 }
 
 func (s *scheduler) forgetIfIdle(d *dest) {
-	if d.running == 0 && len(d.waiting) == 0 && !d.resting && s.dests[d.name] == d {
+	if d.running == 0 && len(d.waiting) == 0 && !d.resting && !d.more && s.dests[d.name] == d {
 		delete(s.dests, d.name)
 	}
 }
