@@ -74,7 +74,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		d.dialect = PostgreSQL
 		err = d.openPostgres(ctx, o)
 	default:
-		return nil, fmt.Errorf("database URL %q: must begin with sqlite: or postgres:", o.URL)
+		return nil, fmt.Errorf("database URL %q: must begin with \"sqlite:\" or \"postgres:\", such as sqlite:/var/lib/postern/postern.db", o.URL)
 	}
 	if err != nil {
 		return nil, err

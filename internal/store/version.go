@@ -278,23 +278,22 @@ func merged(chunks []*chunk) []*chunk {
 
 // version is one mailbox as it was after one commit: an immutable value. The list is nil while nobody needs it.
 type version struct {
-	id, account    int64
-	name           string
-	specialUse     string
-	uidvalidity    uint32
-	uidnext        uint32
-	highest        uint64
-	floor          uint64 // tombstones up to this modseq may be gone
-	messages       uint32
-	unseen         uint32
-	deleted        uint32
-	size           int64
-	words          *dictionary
-	list           *list
-	shuffles       int  // counts changes other than appending, so that a load that overlapped one is seen
-	gone           bool // the mailbox was deleted
-	rowIsFresh     bool // nothing to flush
-	lastExpungeMod uint64
+	id, account int64
+	name        string
+	specialUse  string
+	uidvalidity uint32
+	uidnext     uint32
+	highest     uint64
+	floor       uint64 // tombstones up to this modseq may be gone
+	messages    uint32
+	unseen      uint32
+	deleted     uint32
+	size        int64
+	words       *dictionary
+	list        *list
+	shuffles    int  // counts changes other than appending, so that a load that overlapped one is seen
+	gone        bool // the mailbox was deleted
+	rowIsFresh  bool // nothing to flush
 }
 
 // add counts a message in.
