@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"postern/internal/clock"
+	"postern/internal/proxyproto"
 	"postern/internal/sasl"
 	"postern/internal/spool"
 	"postern/internal/store"
@@ -31,6 +32,8 @@ type Server struct {
 	Auth    sasl.Authenticator
 	// Throttle limits connections and attempts to log in; nil for none.
 	Throttle Throttle
+	// TrustedProxies are the networks from which each connection must start with a PROXY header, which is believed.
+	TrustedProxies []netip.Prefix
 	// Limits gives the limits for a new connection; nil for the defaults.
 	Limits  func() Limits
 	Clock   clock.Clock  // nil: the system's
@@ -198,10 +201,13 @@ func (s *Server) start(conn net.Conn, limits Limits) {
 
 // connect counts a connection in and secures it; nil when that fails.
 func (s *Server) connect(conn net.Conn, limits Limits) *session {
-	remote := address(conn.RemoteAddr())
+	remote, err := s.client(conn)
+	if err != nil {
+		s.log().Info("imap connection refused", "remote", remote, "reason", err)
+		return nil
+	}
 	release := func() {}
 	if s.Throttle != nil {
-		var err error
 		if release, err = s.Throttle.Connect(remote); err != nil {
 			s.log().Info("imap connection refused", "remote", remote, "reason", err)
 			return nil
@@ -230,6 +236,21 @@ func (s *Server) connect(conn net.Conn, limits Limits) *session {
 		return nil
 	}
 	return newSession(s, secured, remote, limits, shown(), release)
+}
+
+// client is the address of the client: the connection's, or what a trusted proxy says.
+func (s *Server) client(conn net.Conn) (netip.Addr, error) {
+	remote := address(conn.RemoteAddr())
+	if !proxyproto.Trusted(s.TrustedProxies, remote) {
+		return remote, nil
+	}
+	conn.SetReadDeadline(time.Now().Add(handshakeTimeout))
+	defer conn.SetReadDeadline(time.Time{})
+	header, err := proxyproto.Read(conn)
+	if err == nil && header.Source.IsValid() {
+		remote = header.Source.Addr().Unmap().WithZone("")
+	}
+	return remote, err
 }
 
 func setKeepAlive(conn net.Conn) {

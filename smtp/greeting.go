@@ -45,7 +45,7 @@ func (c *connection) open() bool {
 
 // readProxyHeader learns the client's address from a trusted proxy, which must give it.
 func (c *connection) readProxyHeader() bool {
-	if !containsAddr(c.server.TrustedProxies, c.session.Remote.Addr()) {
+	if !proxyproto.Trusted(c.server.TrustedProxies, c.session.Remote.Addr()) {
 		return true
 	}
 	_ = c.raw.SetReadDeadline(time.Now().Add(c.limits.HandshakeTimeout))
@@ -58,15 +58,6 @@ func (c *connection) readProxyHeader() bool {
 		c.session.Remote, c.session.Local = header.Source, header.Destination
 	}
 	return true
-}
-
-func containsAddr(networks []netip.Prefix, ip netip.Addr) bool {
-	for _, n := range networks {
-		if n.Contains(ip.WithZone("")) {
-			return true
-		}
-	}
-	return false
 }
 
 // admit asks the throttle for a place.

@@ -51,9 +51,12 @@ type Options struct {
 	Settings     *settings.Settings
 	AppPasswords AppPasswords // nil when there are none
 	// Key encrypts what must not be read out of a copy of the database. KeySize random bytes, kept outside it.
-	Key   []byte
-	Clock clock.Clock  // the system's when nil
-	Log   *slog.Logger // nil discards
+	Key []byte
+	// Revoked is told of accounts that were removed, disabled or given another password, so that what their former
+	// credentials let in can be ended. It is called on the database's committer and must not wait. May be nil.
+	Revoked func(account int64)
+	Clock   clock.Clock  // the system's when nil
+	Log     *slog.Logger // nil discards
 }
 
 // Directory answers and changes. It is safe for concurrent use.
@@ -75,6 +78,7 @@ type Directory struct {
 	recent  *successes
 	checks  singleflight.Group
 
+	onRevoked  func(account int64)
 	stop       func()
 	background sync.WaitGroup
 }
@@ -130,7 +134,7 @@ func Open(ctx context.Context, o Options) (*Directory, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	d := &Directory{db: o.DB, mail: o.Mail, settings: o.Settings, apps: o.AppPasswords, clock: o.Clock, log: o.Log}
+	d := &Directory{db: o.DB, mail: o.Mail, settings: o.Settings, apps: o.AppPasswords, onRevoked: o.Revoked, clock: o.Clock, log: o.Log}
 	d.rounds = func() rounds {
 		return rounds{int(settings.PasswordIterations.Get(d.settings)), int(settings.PasswordScramIterations.Get(d.settings))}
 	}

@@ -155,7 +155,7 @@ func (d *Directory) RemoveUserTx(tx *db.Tx, a address.Address) error {
 		delete(s.accounts, id)
 		s.admins = slices.DeleteFunc(slices.Clone(s.admins), func(other int64) bool { return other == id })
 	})
-	tx.OnCommit(func() { d.recent.drop(id) })
+	tx.OnCommit(func() { d.revoked(id) })
 	return nil
 }
 
@@ -211,6 +211,9 @@ func (d *Directory) ChangeUserTx(tx *db.Tx, a address.Address, c UserChange) err
 	d.publish(tx, func(s *snapshot) {
 		s.editPerson(id, func(p *person) { p.Name, p.Admin, p.Disabled, p.Quota = name, admin == 1, disabled == 1, quota })
 		d.recent.drop(id)
+		if disabled == 1 {
+			d.revoked(id)
+		}
 	})
 	return nil
 }
@@ -243,10 +246,18 @@ func (d *Directory) SetPassword(ctx context.Context, a address.Address, password
 		}
 		d.publish(tx, func(s *snapshot) {
 			s.editPerson(id, func(p *person) { p.credentials, p.PasswordChanged = c, now })
-			d.recent.drop(id)
+			d.revoked(id)
 		})
 		return nil
 	})
+}
+
+// revoked ends what was let in by credentials that no longer hold.
+func (d *Directory) revoked(id int64) {
+	d.recent.drop(id)
+	if d.onRevoked != nil {
+		d.onRevoked(id)
+	}
 }
 
 // Users lists the accounts by address.

@@ -30,6 +30,9 @@ func (out *Out) Mail(ctx context.Context, s *smtp.Session, e *smtp.Envelope) err
 	if s.Identity == nil {
 		return reply.New(530, "5.7.0", "Authentication required")
 	}
+	if account, ok := out.Directory.Account(s.Identity.Account); !ok || account.Disabled || account.PasswordChanged.After(s.Started) {
+		return reply.New(421, "4.7.0", "The account has changed, please log in again")
+	}
 	if e.From.IsZero() {
 		return reply.New(550, "5.7.1", "The null reverse-path is for the system's own notices; send as %s", s.Identity.Login)
 	}

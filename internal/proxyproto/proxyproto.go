@@ -19,6 +19,16 @@ import (
 // ErrHeader means that the connection did not begin with a well-formed PROXY header.
 var ErrHeader = errors.New("proxyproto: no valid PROXY header")
 
+// Trusted reports whether ip is in one of the networks.
+func Trusted(networks []netip.Prefix, ip netip.Addr) bool {
+	for _, n := range networks {
+		if n.Contains(ip.WithZone("")) {
+			return true
+		}
+	}
+	return false
+}
+
 // Header is what the proxy says. Both are zero when the proxy speaks for itself (health checks) or for a client whose
 // address it cannot express; the connection's own addresses hold then.
 type Header struct {

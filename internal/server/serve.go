@@ -29,30 +29,45 @@ type service interface {
 type services map[string]service
 
 func (s *Server) openServices() {
-	tlsConfig := sasl.CaptureCertificate(s.TLS.Config())
-	in, out := &mailflow.In{Flow: s.flow}, &mailflow.Out{Flow: s.flow}
-	s.in = in
-	mta := func(role smtp.Role, backend smtp.Backend) *smtp.Server {
-		return &smtp.Server{
-			Role: role, Hostname: s.Config.Hostname, TLS: tlsConfig, Backend: backend, Auth: s.Directory.For("smtp"), Throttle: s.throttle,
-			Spool: s.spool, Settings: s.smtpLimits, TrustedProxies: s.Config.TrustedProxies, Log: s.Log, Clock: s.Clock, Metrics: smtpMetrics{s.Metrics},
-		}
-	}
+	s.in = &mailflow.In{Flow: s.flow}
+	out := &mailflow.Out{Flow: s.flow}
+	mailboxes := s.newIMAP()
+	s.mailboxes.Store(mailboxes)
 	s.services = services{
-		"smtp":        mta(smtp.MX, in),
-		"submission":  mta(smtp.Submission, out),
-		"submissions": mta(smtp.Submissions, out),
-		"imaps": &imap.Server{
-			TLS: tlsConfig, Hostname: s.Config.Hostname, Store: s.Store, Spool: s.spool, Auth: s.Directory.For("imap"),
-			Throttle: s.throttle.WithConnectionLimit(func() int64 { return settings.IMAPMaxConnectionsPerIP.Get(s.Settings) }),
-			Limits:   s.imapLimits, Clock: s.Clock, Log: s.Log, Metrics: imapMetrics{s.Metrics},
-		},
+		"smtp":        s.newSMTP(smtp.MX, s.in),
+		"submission":  s.newSMTP(smtp.Submission, out),
+		"submissions": s.newSMTP(smtp.Submissions, out),
+		"imaps":       mailboxes,
 	}
 	s.Alerts.OnAlert(func(ctx context.Context, a Alert) {
 		if err := s.flow.Notify(ctx, a.Title, a.Text); err != nil {
 			s.Log.Error("an alert reached no administrator", "key", a.Key, "error", err)
 		}
 	})
+}
+
+func (s *Server) newSMTP(role smtp.Role, backend smtp.Backend) *smtp.Server {
+	return &smtp.Server{
+		Role: role, Hostname: s.Config.Hostname, TLS: s.TLS.Config(), Backend: backend, Auth: s.Directory.For("smtp"), Throttle: s.throttle,
+		Spool: s.spool, Settings: s.smtpLimits, TrustedProxies: s.Config.TrustedProxies, Log: s.Log, Clock: s.Clock, Metrics: smtpMetrics{s.Metrics},
+	}
+}
+
+func (s *Server) newIMAP() *imap.Server {
+	return &imap.Server{
+		TLS: sasl.CaptureCertificate(s.TLS.Config()), Hostname: s.Config.Hostname, Version: s.version, Store: s.Store, Spool: s.spool,
+		Auth:           s.Directory.For("imap"),
+		Throttle:       s.throttle.WithConnectionLimit(func() int64 { return settings.IMAPMaxConnectionsPerIP.Get(s.Settings) }),
+		TrustedProxies: s.Config.TrustedProxies,
+		Limits:         s.imapLimits, Clock: s.Clock, Log: s.Log, Metrics: imapMetrics{s.Metrics},
+	}
+}
+
+// revoked ends the sessions of an account whose credentials no longer hold. SMTP sessions are asked at their next message.
+func (s *Server) revoked(account int64) {
+	if mailboxes := s.mailboxes.Load(); mailboxes != nil {
+		mailboxes.Disconnect(account)
+	}
 }
 
 // Serve takes connections from the listeners, which are named as the services of package config, until ctx ends or a

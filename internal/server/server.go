@@ -11,10 +11,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"postern/dkim"
 	"postern/dnsbl"
+	"postern/imap"
 	"postern/internal/clock"
 	"postern/internal/config"
 	"postern/internal/db"
@@ -41,6 +43,8 @@ type Options struct {
 	TLS *tlsconf.Source
 	// Offline asks no DNS at all when the configuration names no servers: for trying out on a machine by itself.
 	Offline bool
+	// Version is told to mail clients that ask; may be empty.
+	Version string
 }
 
 // Server is an open mail server.
@@ -64,8 +68,11 @@ type Server struct {
 	flow     *mailflow.Flow
 	in       *mailflow.In
 	offline  bool
+	version  string
 	services services
 	closers  []func() error
+	// mailboxes is the IMAP server, once there is one.
+	mailboxes atomic.Pointer[imap.Server]
 }
 
 // Open opens everything under the configuration's data directory, which exists. Nothing listens yet.
@@ -73,7 +80,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if o.Clock == nil {
 		o.Clock = clock.System
 	}
-	s := &Server{Config: o.Config, Log: o.Log, Clock: o.Clock, TLS: o.TLS, offline: o.Offline && len(o.Config.DNSServers) == 0, Alerts: NewAlerts(o.Clock, o.Log)}
+	s := &Server{Config: o.Config, Log: o.Log, Clock: o.Clock, TLS: o.TLS, version: o.Version, offline: o.Offline && len(o.Config.DNSServers) == 0, Alerts: NewAlerts(o.Clock, o.Log)}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -141,7 +148,7 @@ func (s *Server) openPeople(ctx context.Context) (err error) {
 		return fmt.Errorf("reading the secret key: %w", err)
 	}
 	s.Directory, err = directory.Open(ctx, directory.Options{
-		DB: s.DB, Mail: accounts{s.Store}, Settings: s.Settings, Key: key, Clock: s.Clock, Log: s.Log,
+		DB: s.DB, Mail: accounts{s.Store}, Revoked: s.revoked, Settings: s.Settings, Key: key, Clock: s.Clock, Log: s.Log,
 	})
 	if err != nil {
 		return fmt.Errorf("reading the directory: %w", err)

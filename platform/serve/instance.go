@@ -54,7 +54,7 @@ func open(ctx context.Context, c *config.Config, o settingUp) (*instance, error)
 	if err != nil {
 		return nil, err
 	}
-	s, err := server.Open(ctx, server.Options{Config: c, Log: o.log, Clock: clock.System, TLS: source, Offline: o.offline})
+	s, err := server.Open(ctx, server.Options{Config: c, Log: o.log, Clock: clock.System, TLS: source, Offline: o.offline, Version: o.version})
 	if err != nil {
 		return nil, err
 	}
