@@ -94,7 +94,7 @@ func (c *command) root() *cobra.Command {
 		Use:   "postern",
 		Short: "A mail server that is secure without configuration",
 		Long: `Postern is a mail server for a person or a small organisation: SMTP, submission and IMAP over TLS,
-with DKIM, SPF, DMARC and block lists, in one program.
+with DKIM, SPF and block lists, in one program.
 
 Try it on this machine:       postern demo
 Make a server:                postern init --data /var/lib/postern --hostname mail.example.org

@@ -78,6 +78,17 @@ func (term *terminal) run(t *testing.T, path string, list []block) {
 	}
 }
 
+// types has every postern command in this terminal read the line where it would ask a person.
+func (term *terminal) types(t *testing.T, line string) {
+	t.Helper()
+	command, typed := filepath.Join(term.dir, "bin", "postern"), filepath.Join(term.dir, "typed")
+	err := errors.Join(os.WriteFile(typed, []byte(line+"\n"), 0o600), os.Remove(command),
+		os.WriteFile(command, fmt.Appendf(nil, "#!/bin/sh\nexec %q \"$@\" <%q\n", lab.Binary(t), typed), 0o700))
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (term *terminal) output(i int) string {
 	return filepath.Join(term.dir, "out."+strconv.Itoa(i))
 }
