@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -33,7 +34,8 @@ func TestScripts(t *testing.T) {
 			e.Setenv("POSTERN_CONFIG", "")
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("TZ", "UTC")
-			return nil
+			// The server's user must be able to reach the folder that root makes here.
+			return errors.Join(os.Chmod(e.WorkDir, 0o755), os.Chmod(filepath.Dir(e.WorkDir), 0o755))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"server": startServer,
