@@ -46,8 +46,13 @@ func (s *Server) blockLists() dnsbl.Config {
 		Timeout:  settings.DNSBLTimeout.Get(s.Settings),
 		DQSKey:   settings.DNSBLDQSKey.Get(s.Settings),
 	}
-	for _, name := range settings.DNSBLZones.Get(s.Settings) {
-		c.Zones = append(c.Zones, dnsbl.Zone{Name: name})
+	for _, text := range settings.DNSBLZones.Get(s.Settings) {
+		zone, err := dnsbl.ParseZone(text)
+		if err != nil {
+			s.Alerts.Raise("dnsbl/setting/"+text, "A block list in the settings cannot be read", err.Error()+". Mend it with `postern settings set dnsbl.zones`.")
+			continue
+		}
+		c.Zones = append(c.Zones, zone)
 	}
 	for _, network := range settings.DNSBLAllow.Get(s.Settings) {
 		if p, err := netip.ParsePrefix(network); err == nil {

@@ -3,6 +3,7 @@ package settings
 import (
 	"fmt"
 	"net/netip"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -156,8 +157,8 @@ var catalogue = [settingCount]Definition{
 
 	DNSBLEnabled: {Name: "dnsbl.enabled", Kind: KindBool, Unit: "switch", Default: "true",
 		Doc: "Ask block lists about clients of port 25 before MAIL is accepted."},
-	DNSBLZones: {Name: "dnsbl.zones", Kind: KindList, Unit: "domain names", Min: 0, Max: 20, Default: "zen.spamhaus.org", Check: checkDomainName,
-		Doc: "Block lists that refuse a client."},
+	DNSBLZones: {Name: "dnsbl.zones", Kind: KindList, Unit: "zones", Min: 0, Max: 20, Default: "zen.spamhaus.org", Check: checkZone,
+		Doc: "Block lists that refuse a client: a zone, such as zen.spamhaus.org, optionally with the answers that are a listing and a weight, such as bl.example.org=127.0.0.2|127.0.0.4-127.0.0.9*0.5. A client is refused when the weights of its listings reach 1."},
 	DNSBLTimeout: {Name: "dnsbl.timeout", Kind: KindDuration, Unit: "time", Min: int64(100 * time.Millisecond), Max: int64(time.Minute), Default: "5s",
 		Doc: "Wait for a block list's answer; without one the mail is accepted and an alert raised."},
 	DNSBLAllow: {Name: "dnsbl.allow", Kind: KindList, Unit: "addresses or networks", Min: 0, Max: 10000, Default: "", Check: checkNetwork,
@@ -193,6 +194,20 @@ var catalogue = [settingCount]Definition{
 		Doc: "How deep groups within groups are followed."},
 	DirectoryGroupRecipients: {Name: "directory.group_recipients", Kind: KindCount, Unit: "recipients", Min: 1, Max: 100000, Default: "5000",
 		Doc: "Recipients that one address may stand for when all its groups are unfolded."},
+}
+
+// zoneOptions is what may stand behind a zone's name: codes and a weight. Package dnsbl reads them.
+var zoneOptions = regexp.MustCompile(`^(=127\.[0-9.]+(-127\.[0-9.]+)?(\|127\.[0-9.]+(-127\.[0-9.]+)?)*)?(\*[0-9]{1,3}(\.[0-9]{1,3})?)?$`)
+
+func checkZone(s string) error {
+	end := strings.IndexAny(s, "=*")
+	if end < 0 {
+		end = len(s)
+	}
+	if !zoneOptions.MatchString(s[end:]) {
+		return fmt.Errorf("%q is not a zone; write one such as zen.spamhaus.org or bl.example.org=127.0.0.2|127.0.0.4-127.0.0.9*0.5", s)
+	}
+	return checkDomainName(s[:end])
 }
 
 func checkDomainName(s string) error {

@@ -121,7 +121,7 @@ func TestASettingOutlivesTheProcess(t *testing.T) {
 		"smtp.max_message_size": "100 MB",
 		"queue.max_age":         "3d12h",
 		"dnsbl.enabled":         "FALSE",
-		"dnsbl.zones":           "zen.spamhaus.org, bl.example.org",
+		"dnsbl.zones":           "zen.spamhaus.org, bl.example.org=127.0.0.2|127.0.0.4-127.0.0.9*0.5",
 		"dnsbl.dqs_key":         "abc123secret",
 	} {
 		if err := s.Set(ctx, name, text); err != nil {
@@ -184,7 +184,7 @@ func TestAValueThatDoesNotFitIsRefusedWithRangeAndDefault(t *testing.T) {
 		}
 	}
 	for name, text := range map[string]string{
-		"dnsbl.zones":   "not_a_zone",
+		"dnsbl.zones":   "bl.example.org=192.0.2.1",
 		"dnsbl.allow":   "192.0.2.0/33",
 		"dnsbl.dqs_key": "a.b",
 	} {
