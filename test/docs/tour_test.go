@@ -55,14 +55,34 @@ func TestTheTourInTheREADMEDoesWhatItSays(t *testing.T) {
 // startsDemo asks make what the block that starts the server would run.
 func startsDemo(t *testing.T, b block) {
 	t.Helper()
-	command, isMake := strings.CutPrefix(strings.TrimSpace(b.text), "make ")
-	if !isMake {
-		t.Fatalf("README.md:%d does not start the server with make", b.line)
+	if would := dryRun(t, b, strings.TrimSpace(b.text)); !strings.Contains(would, "bin/postern demo --data "+tourData+"\n") {
+		t.Errorf("README.md:%d would run\n%s", b.line, would)
 	}
-	show := exec.Command("bash", "-c", "make --dry-run "+command)
+}
+
+// dryRun gives what a make command would run.
+func dryRun(t *testing.T, b block, command string) string {
+	t.Helper()
+	arguments, isMake := strings.CutPrefix(command, "make ")
+	if !isMake {
+		t.Fatalf("README.md:%d: %q is not for make", b.line, command)
+	}
+	show := exec.Command("bash", "-c", "make --dry-run "+arguments)
 	show.Dir = testenv.Repository()
 	out, err := show.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "bin/postern demo --data "+tourData+"\n") {
-		t.Errorf("README.md:%d would run %s (%v)", b.line, out, err)
+	if err != nil {
+		t.Errorf("README.md:%d: %s: %v\n%s", b.line, command, err, out)
+	}
+	return string(out)
+}
+
+func TestMakeHasWhatTheREADMESays(t *testing.T) {
+	testenv.Need(t, "bash", "make")
+	for _, b := range blocks(t, "README.md") {
+		if b.kind == "sh norun" {
+			for command := range strings.Lines(b.text) {
+				dryRun(t, b, strings.TrimSpace(command))
+			}
+		}
 	}
 }
