@@ -141,7 +141,7 @@ func TestASettingOutlivesTheProcess(t *testing.T) {
 	if DNSBLEnabled.Get(s) {
 		t.Error("the switch is on")
 	}
-	if z := DNSBLZones.Get(s); len(z) != 2 || z[1] != "bl.example.org" {
+	if z := DNSBLZones.Get(s); len(z) != 2 || z[1] != "bl.example.org=127.0.0.2|127.0.0.4-127.0.0.9*0.5" {
 		t.Errorf("zones %q", z)
 	}
 	if k := DNSBLDQSKey.Get(s); k != "abc123secret" {
