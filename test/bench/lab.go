@@ -20,22 +20,28 @@ const password = "Postern-demo-1"
 
 // lab is a running server and what the rows need of it.
 type lab struct {
-	binary   string
-	cmd      *exec.Cmd
-	data     string
-	portBase int
-	messages int // in the mailbox that is read
-	log      bytes.Buffer
-	filled   bool // the mailbox that is read is there
+	binary string
+	cmd    *exec.Cmd
+	data   string
+	labOptions
+	log    bytes.Buffer
+	filled bool // the mailbox that is read is there
 }
 
-func startLab(binary string, portBase, messages int, dir string) (*lab, error) {
+// labOptions say where the server listens and how much is done to it.
+type labOptions struct {
+	portBase int
+	messages int // in the mailbox that is read
+	scale    int
+}
+
+func startLab(binary string, o labOptions, dir string) (*lab, error) {
 	data, err := os.MkdirTemp(dir, "data-")
 	if err != nil {
 		return nil, err
 	}
-	l := &lab{binary: binary, data: data, portBase: portBase, messages: messages}
-	l.cmd = exec.Command(binary, "demo", "--data", data, "--port-base", strconv.Itoa(portBase))
+	l := &lab{binary: binary, data: data, labOptions: o}
+	l.cmd = exec.Command(binary, "demo", "--data", data, "--port-base", strconv.Itoa(o.portBase))
 	l.cmd.Stdout, l.cmd.Stderr = io.Discard, &l.log
 	if err := l.cmd.Start(); err != nil {
 		return nil, err

@@ -26,15 +26,16 @@ func main() {
 	only := flag.String("run", ".", "measure only rows whose name matches this regular expression")
 	portBase := flag.Int("port-base", 22000, "first of the demo's ports")
 	messages := flag.Int("messages", 20000, "messages in the mailbox that is read")
+	scale := flag.Int("scale", 1, "send so many times as many messages as usual, for longer runs")
 	dir := flag.String("dir", "", "directory for the server's data (default: a temporary one)")
 	flag.Parse()
-	if err := bench(*binary, *only, *portBase, *messages, *dir); err != nil {
+	if err := bench(*binary, *only, labOptions{*portBase, *messages, *scale}, *dir); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func bench(binary, only string, portBase, messages int, dir string) error {
+func bench(binary, only string, o labOptions, dir string) error {
 	match, err := regexp.Compile(only)
 	if err != nil {
 		return fmt.Errorf("-run: %w", err)
@@ -58,7 +59,7 @@ func bench(binary, only string, portBase, messages int, dir string) error {
 	fmt.Fprintln(out, "work\tmeasured\taim")
 	failed := 0
 	for _, group := range groups() {
-		failed += group.measure(match, binary, portBase, messages, dir, out)
+		failed += group.measure(match, binary, o, dir, out)
 	}
 	out.Flush()
 	if failed > 0 {
@@ -88,7 +89,7 @@ func groups() []group {
 	}
 }
 
-func (g group) measure(match *regexp.Regexp, binary string, portBase, messages int, dir string, out *tabwriter.Writer) int {
+func (g group) measure(match *regexp.Regexp, binary string, o labOptions, dir string, out *tabwriter.Writer) int {
 	var wanted []row
 	for _, r := range g.rows {
 		if match.MatchString(r.name) || match.MatchString(g.name) {
@@ -98,7 +99,7 @@ func (g group) measure(match *regexp.Regexp, binary string, portBase, messages i
 	if len(wanted) == 0 {
 		return 0
 	}
-	l, err := startLab(binary, portBase, messages, dir)
+	l, err := startLab(binary, o, dir)
 	if err != nil {
 		fmt.Fprintf(out, "%s\tno server: %v\t\n", g.name, err)
 		return len(wanted)

@@ -222,7 +222,7 @@ func (r load) String() string {
 func acceptRow(connections, count, size int, aim string) row {
 	name := fmt.Sprintf("accept %d KiB by SMTP until visible, %d connections", size>>10, connections)
 	return row{name, aim, func(l *lab) (string, error) {
-		r, err := l.pour(connections, count, size, "bob@example.test", func() (*mailer, error) { return dialMX(l) })
+		r, err := l.pour(connections, count*l.scale, size, "bob@example.test", func() (*mailer, error) { return dialMX(l) })
 		return r.String(), err
 	}}
 }
@@ -241,7 +241,7 @@ func acceptLargeRows() []row {
 
 func submissionRows() []row {
 	return []row{{"submission 4 KiB, 16 connections", "1,500/s", func(l *lab) (string, error) {
-		r, err := l.pour(16, 4000, 4<<10, "bob@example.test", func() (*mailer, error) { return dialSubmission(l, "alice@example.test") })
+		r, err := l.pour(16, 4000*l.scale, 4<<10, "bob@example.test", func() (*mailer, error) { return dialSubmission(l, "alice@example.test") })
 		return r.String(), err
 	}}}
 }
