@@ -22,7 +22,7 @@ type Options struct {
 	Readers int
 	// NoMigrate leaves the schema as it is; opening then fails unless it is up to date.
 	NoMigrate bool
-	// MaxWAL bounds SQLite's write-ahead log, in bytes; 0 means 64 MiB.
+	// MaxWAL bounds SQLite's write-ahead log, in bytes; 0 means 32 MiB.
 	MaxWAL int64
 }
 
@@ -62,7 +62,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		o.Readers = max(4, runtime.GOMAXPROCS(0)*2)
 	}
 	if o.MaxWAL <= 0 {
-		o.MaxWAL = 64 << 20
+		o.MaxWAL = 32 << 20
 	}
 	d := &DB{log: o.Log}
 	var err error

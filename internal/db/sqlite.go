@@ -19,7 +19,7 @@ import (
 const (
 	pageSize = 4096
 	// checkpointAt is how many bytes wait in the log before the checkpointer writes them back.
-	checkpointAt = 16 << 20
+	checkpointAt = 8 << 20
 )
 
 // sqliteEngine holds what belongs to an SQLite database besides its connections.
@@ -87,7 +87,13 @@ func (e *sqliteEngine) prepare(ctx context.Context, o Options) error {
 		return err
 	}
 	migrating.SetMaxOpenConns(1)
-	return errors.Join(migrate(ctx, migrating, SQLite, embedded(), o), migrating.Close())
+	if err := errors.Join(migrate(ctx, migrating, SQLite, embedded(), o), migrating.Close()); err != nil {
+		return err
+	}
+	if err := lengthenWAL(e.path+"-wal", e.maxWAL); err != nil {
+		e.log("the write-ahead log could not be given its length beforehand; commits will be slower", "error", err)
+	}
+	return nil
 }
 
 // dsn is how every connection opens the file: write-ahead log, each commit flushed, no checkpoint inside a commit.
