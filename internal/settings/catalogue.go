@@ -86,7 +86,7 @@ var catalogue = [settingCount]Definition{
 		Doc: "Recipients of one message; further RCPT commands are answered 452. RFC 5321 4.5.3.1.8 asks for 100 at least."},
 	SMTPMaxErrors: {Name: "smtp.max_errors", Kind: KindCount, Unit: "replies", Min: 1, Max: 1000, Default: "10",
 		Doc: "Refused commands after which a connection is closed with 421."},
-	SMTPMaxCommands: {Name: "smtp.max_commands", Kind: KindCount, Unit: "commands", Min: 100, Max: 1000000, Default: "10000",
+	SMTPMaxCommands: {Name: "smtp.max_commands", Kind: KindCount, Unit: "commands", Min: 100, Max: 1000000000, Default: "1000000",
 		Doc: "Commands of one connection after which it is closed with 421."},
 	SMTPIdleTimeout: {Name: "smtp.idle_timeout", Kind: KindDuration, Unit: "time", Min: int64(10 * time.Second), Max: int64(time.Hour), Default: "5m",
 		Doc: "Wait for the next command. RFC 5321 4.5.3.2.7 asks for 5 minutes."},
