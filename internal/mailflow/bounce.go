@@ -2,6 +2,7 @@ package mailflow
 
 import (
 	"context"
+	"strings"
 
 	"postern/internal/db"
 	"postern/internal/message"
@@ -34,6 +35,16 @@ func (b Bouncer) Prepare(ctx context.Context, n queue.Notice) (queue.Prepared, e
 	p := &plan{}
 	p.add(to, res)
 	return b.seal(ctx, &parcel{envelope: e, content: content, parsed: m, plan: p, notice: true})
+}
+
+// ownDomain is the domain of ours that signs notices, whose author is at the server's name: that name, or the nearest above
+// it that is ours.
+func (f *Flow) ownDomain() string {
+	domain := f.Hostname
+	for domain != "" && !f.Directory.IsLocalDomain(domain) {
+		_, domain, _ = strings.Cut(domain, ".")
+	}
+	return domain
 }
 
 type dropped struct{}

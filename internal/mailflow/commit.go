@@ -26,7 +26,7 @@ type parcel struct {
 	foreign bool
 	// account submitted it; 0 is nobody here.
 	account int64
-	// tell allows a notice of success: the sender is known not to be forged.
+	// tell allows notices to the sender, who is known not to be forged.
 	tell bool
 	// notice tells of mail that failed: it finds room in a full mailbox too.
 	notice bool
@@ -144,6 +144,9 @@ func (f *Flow) outgoing(ctx context.Context, p *parcel) ([]queue.Message, error)
 			index[l.via] = i
 			out = append(out, m)
 		}
+		if p.foreign && !p.tell {
+			l.to.Notify = queue.NotifyNever
+		}
 		out[i].Recipients = append(out[i].Recipients, l.to)
 	}
 	return out, nil
@@ -156,6 +159,9 @@ func (f *Flow) outgoingVia(ctx context.Context, p *parcel, via address.Address) 
 		SMTPUTF8: e.SMTPUTF8, Body8Bit: p.parsed.Has8Bit,
 	}
 	signer := e.From.Domain
+	if p.notice {
+		signer = f.ownDomain()
+	}
 	prefix := p.trace
 	if !via.IsZero() {
 		prefix = append([]byte("Delivered-To: "+headerForm(via, e.SMTPUTF8)+"\r\n"), prefix...)

@@ -2,6 +2,8 @@ package mailflow
 
 import (
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"postern/internal/address"
 	"postern/internal/message"
@@ -28,10 +30,26 @@ func checkHeader(m *message.Message, receivedLimit int) error {
 	return nil
 }
 
+// maxAuthors bounds the addresses in From and in Sender.
+const maxAuthors = 1000
+
+// writers reads From or Sender anew from the header. The parsed envelope leaves out what is beyond its limits, and nobody
+// shall be claimed as an author from behind one.
+func writers(m *message.Message, field string) ([]message.Mailbox, error) {
+	var list []message.Mailbox
+	for _, f := range m.Header.All(field) {
+		list = append(list, message.ParseAddressList(f.Value(), maxAuthors+1)...)
+		if len(list) > maxAuthors {
+			return nil, reply.New(554, "5.6.0", "The %s field names too many addresses", field)
+		}
+	}
+	return list, nil
+}
+
 // authors gives the addresses of From and Sender as addresses of ours would be written. A list that cannot be read as plain
 // mailboxes, or is empty, is an error: nobody could tell who is claimed to have written the message.
 func authors(m *message.Message) (from, sender []address.Address, err error) {
-	if from, err = mailboxes(m.Envelope.From, "From"); err != nil {
+	if from, err = mailboxes(m, "From"); err != nil {
 		return nil, nil, err
 	}
 	if len(from) == 0 {
@@ -40,7 +58,7 @@ func authors(m *message.Message) (from, sender []address.Address, err error) {
 	if n := m.Header.Count("Sender"); n > 1 {
 		return nil, nil, reply.New(554, "5.6.0", "The message has more than one Sender field")
 	} else if n == 1 {
-		if sender, err = mailboxes(m.Envelope.Sender, "Sender"); err != nil {
+		if sender, err = mailboxes(m, "Sender"); err != nil {
 			return nil, nil, err
 		}
 		if len(sender) != 1 {
@@ -50,13 +68,17 @@ func authors(m *message.Message) (from, sender []address.Address, err error) {
 	return from, sender, nil
 }
 
-func mailboxes(list []message.Mailbox, field string) ([]address.Address, error) {
+func mailboxes(m *message.Message, field string) ([]address.Address, error) {
+	list, err := writers(m, field)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]address.Address, 0, len(list))
 	for _, m := range list {
 		if m.Kind != message.IsAddress {
 			return nil, reply.New(554, "5.6.0", "The %s field must not hold a group", field)
 		}
-		if m.Malformed {
+		if m.Malformed || m.Adl != "" {
 			// Another program may read another address there.
 			return nil, reply.New(554, "5.6.0", "The %s field cannot be read in one way only", field)
 		}
@@ -67,6 +89,62 @@ func mailboxes(list []message.Mailbox, field string) ([]address.Address, error) 
 		out = append(out, a)
 	}
 	return out, nil
+}
+
+// claims gives the domains in whose name From or Sender speak, in whatever spelling: those of its addresses, and where
+// programs may read other addresses than we do, all that stands behind an "@".
+func claims(m *message.Message, field string) ([]string, error) {
+	list, err := writers(m, field)
+	if err != nil {
+		return nil, err
+	}
+	var domains []string
+	readable := true
+	for _, a := range list {
+		if a.Kind != message.IsAddress {
+			continue
+		}
+		domain, err := address.NormalizeDomain(strings.TrimSuffix(a.Host, "."))
+		readable = readable && err == nil && !a.Malformed
+		domains = append(domains, domain)
+	}
+	if readable {
+		return domains, nil
+	}
+	for _, f := range m.Header.All(field) {
+		domains = appendAllDomains(domains, f.Value())
+	}
+	return domains, nil
+}
+
+// maxScanned bounds the domains that are searched for in a field that cannot be read.
+const maxScanned = 10000
+
+func appendAllDomains(domains []string, text string) []string {
+	for range maxScanned {
+		_, rest, found := strings.Cut(text, "@")
+		if !found {
+			break
+		}
+		text = rest
+		rest = strings.TrimLeft(rest, " \t")
+		for _, foreign := range []func(rune) bool{endsASCIIName, endsName} {
+			name := rest
+			if end := strings.IndexFunc(rest, foreign); end >= 0 {
+				name = rest[:end]
+			}
+			if domain, err := address.NormalizeDomain(strings.Trim(name, ".-")); err == nil {
+				domains = append(domains, domain)
+			}
+		}
+	}
+	return domains
+}
+
+func endsASCIIName(r rune) bool { return r >= utf8.RuneSelf || endsName(r) }
+
+func endsName(r rune) bool {
+	return r != '.' && r != '-' && !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r)
 }
 
 // deliveredTo reports whether the message says it was delivered to a before: forwarding it there again would loop.

@@ -3,6 +3,7 @@ package mailflow
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"postern/dnsbl"
@@ -76,6 +77,9 @@ func (in *In) Rcpt(ctx context.Context, s *smtp.Session, e *smtp.Envelope, r smt
 	if !res.LocalDomain {
 		return reply.New(550, "5.7.1", "Relaying denied: %s is not a domain of this server", r.Address.Domain)
 	}
+	if res.Via == viaReturnPath && !e.From.IsZero() {
+		return reply.New(550, "5.7.1", "Only delivery notices, with the null reverse-path, go to this return address")
+	}
 	if err := in.roomFor(ctx, res, e.Size); err != nil {
 		return err
 	}
@@ -133,9 +137,9 @@ func (in *In) deliver(ctx context.Context, s *smtp.Session, v *visit, p *parcel)
 
 // checkSpoofing refuses mail that claims to be from a domain of ours and cannot prove it (MAIL-3): our users log in.
 func (in *In) checkSpoofing(ctx context.Context, s *smtp.Session, e *smtp.Envelope, m *message.Message, c *spool.Content) error {
-	claimed := in.localDomains(e.From, m)
-	if len(claimed) == 0 {
-		return nil
+	claimed, err := in.localDomains(e.From, m)
+	if err != nil || len(claimed) == 0 {
+		return err
 	}
 	results, err := in.MailAuth.Check(ctx, s.Remote.Addr(), s.Helo, e.From, c, c.Size())
 	if err != nil {
@@ -154,27 +158,18 @@ func (in *In) checkSpoofing(ctx context.Context, s *smtp.Session, e *smtp.Envelo
 }
 
 // localDomains are those of ours that the envelope or the header claims as the sender's.
-func (in *In) localDomains(from address.Address, m *message.Message) []string {
-	var domains []string
-	claim := func(domain string) {
-		if name, err := address.NormalizeDomain(domain); err == nil && in.Directory.IsLocalDomain(name) {
-			for _, known := range domains {
-				if known == name {
-					return
-				}
-			}
-			domains = append(domains, name)
+func (in *In) localDomains(from address.Address, m *message.Message) ([]string, error) {
+	claimed := []string{from.Domain}
+	for _, field := range []string{"From", "Sender"} {
+		names, err := claims(m, field)
+		if err != nil {
+			return nil, err
 		}
+		claimed = append(claimed, names...)
 	}
-	claim(from.Domain)
-	for _, list := range [][]message.Mailbox{m.Envelope.From, m.Envelope.Sender} {
-		for _, a := range list {
-			if a.Kind == message.IsAddress {
-				claim(a.Host)
-			}
-		}
-	}
-	return domains
+	claimed = slices.DeleteFunc(claimed, func(domain string) bool { return !in.Directory.IsLocalDomain(domain) })
+	slices.Sort(claimed)
+	return slices.Compact(claimed), nil
 }
 
 // roomFor refuses a recipient whose mailbox cannot take the announced size, so that the others still get theirs.

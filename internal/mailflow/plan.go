@@ -90,12 +90,17 @@ func (p *plan) checkLoops(m *message.Message) error {
 	return nil
 }
 
+// viaReturnPath says in a Resolution that the address is a rewritten reverse-path which leads elsewhere.
+const viaReturnPath = "return path"
+
 // resolve finds out who is meant. A rewritten reverse-path of ours leads back to the address it stands for.
 func (f *Flow) resolve(ctx context.Context, to address.Address) (directory.Resolution, error) {
 	if f.Directory.IsLocalDomain(to.Domain) {
 		switch original, err := f.SRS.Reverse(to, f.Clock.Now()); {
+		case err == nil && f.Directory.IsLocalDomain(original.Domain):
+			return f.Directory.Resolve(ctx, original)
 		case err == nil:
-			return directory.Resolution{LocalDomain: true, External: []address.Address{original}}, nil
+			return directory.Resolution{LocalDomain: true, External: []address.Address{original}, Via: viaReturnPath}, nil
 		case errors.Is(err, srs.ErrExpired):
 			return directory.Resolution{}, reply.New(550, "5.1.1", "This return address has expired")
 		}

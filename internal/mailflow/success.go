@@ -25,13 +25,13 @@ func (p *parcel) wantsSuccess() []copyFor {
 	return out
 }
 
-// mayTell reports whether a notice of success may go out for mail from elsewhere: only to senders that are proven, for a
-// notice to a forged one is spam by our hand.
+// mayTell reports whether a notice, of success or of what became of forwarded mail, may go out for mail from elsewhere: only
+// to senders that are proven, for a notice to a forged one is spam by our hand.
 func (in *In) mayTell(ctx context.Context, s *smtp.Session, p *parcel) (bool, error) {
-	if len(p.wantsSuccess()) == 0 {
+	e := p.envelope
+	if e.From.IsZero() || len(p.wantsSuccess()) == 0 && len(p.plan.external) == 0 {
 		return false, nil
 	}
-	e := p.envelope
 	results, err := in.MailAuth.Check(ctx, s.Remote.Addr(), s.Helo, e.From, p.content, p.content.Size())
 	return results.Aligned(e.From.Domain), err
 }

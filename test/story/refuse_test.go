@@ -57,6 +57,14 @@ func TestEveryWayOutWantsTheUsersOwnAddresses(t *testing.T) {
 		rows = append(rows, row{a, own[0], "", false}, row{own[0], a, "", false}, row{own[0], own[0], a, false}, row{own[0], own[0] + ", " + a, own[0], false}, row{own[0], a, own[0], false})
 	}
 	rows = append(rows, row{"", own[0], "", false})
+	// An author behind the limits of the parser, or whom another program may find where ours finds alice.
+	pad := strings.Repeat("\r\n ("+strings.Repeat("x", 900)+")", 150)
+	for _, from := range []string{
+		strings.Repeat(own[0]+",\r\n ", 1000) + "ceo@elsewhere.example", own[0] + "," + pad + " ceo@elsewhere.example",
+		"<@elsewhere.example:" + own[0] + ">", "ceo@elsewhere.example <" + own[0] + ">", own[0] + " ceo@elsewhere.example",
+	} {
+		rows = append(rows, row{own[0], from, "", false}, row{own[0], own[0], from, false})
+	}
 	for way, dial := range ways {
 		accepted := 0
 		for _, r := range rows {
@@ -153,10 +161,27 @@ func TestLocalSendersOnPort25MustProveThemselves(t *testing.T) {
 		{"a@sender.example", "a@sender.example", true},
 		{"someone@spf.test", "someone@spf.test", true},
 		{"someone@spf.test", "alice@example.test", false},
+		// The same domain as other programs read it, and authors behind the limits of the parser.
+		{"a@sender.example", "alice@example.test.", false},
+		{"a@sender.example", "<alice@example.test\u00a0>", false},
+		{"a@sender.example", "alice@example.test <a@sender.example>", false},
+		{"a@sender.example", "a@sender.example,\r\n" + strings.Repeat(" ("+strings.Repeat("x", 900)+")\r\n", 150) + " alice@example.test", false},
+		{"a@sender.example", "\"alice@example.test via list\" <a@sender.example>", true},
+		{"a@sender.example", "a@sender.example\r\nSender: alice@example.test", false},
 	} {
 		if err := mail(c.envelope, c.from); (err == nil) != c.ok || err != nil && code(err) != 550 {
-			t.Errorf("envelope %s, From %s: %v", c.envelope, c.from, err)
+			t.Errorf("envelope %s, From %.80s: %v", c.envelope, c.from, err)
 		}
+	}
+	// More addresses before From than the parsed envelope has room for.
+	long := ""
+	for _, more := range []int{5000, 500, 50, 5, 0} {
+		for range min(12, 20000/(more+1)) {
+			long += "To: a@sender.example" + strings.Repeat(",\r\n b@sender.example", more) + "\r\n"
+		}
+	}
+	if err := world(t, s).SendMail("a@sender.example", []string{"bob@example.test"}, strings.NewReader(long+text("From: alice@example.test", "", "Hello."))); code(err) != 550 {
+		t.Errorf("behind long lists: %v", err)
 	}
 }
 
