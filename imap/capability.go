@@ -47,6 +47,7 @@ func (s *session) enable(c *grammar.Enable) answer {
 	for _, name := range c.Capabilities {
 		switch name {
 		case "IMAP4REV2":
+			name = "IMAP4rev2" // as CAPABILITY spells it: some clients compare byte by byte
 			s.rev2 = true
 			s.reader.SetUTF8(true)
 		case "CONDSTORE":

@@ -2,10 +2,11 @@ package imap
 
 import (
 	"bytes"
-	"compress/flate"
 	"io"
 	"runtime"
 	"sync"
+
+	"github.com/klauspost/compress/flate"
 
 	"postern/imap/grammar"
 	"postern/imap/inflate"

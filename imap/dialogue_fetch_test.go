@@ -302,7 +302,7 @@ func TestSearchReturnsAndSaves(t *testing.T) {
 		C: 13 SEARCH CHARSET KLINGON ALL
 		S: 13 NO [BADCHARSET…
 		C: 14 ENABLE IMAP4rev2
-		S: * ENABLED IMAP4REV2
+		S: * ENABLED IMAP4rev2
 		S: 14 OK …
 		C: 15 SEARCH UNSEEN
 		S: * ESEARCH (TAG "15") ALL 1:3
@@ -311,3 +311,42 @@ func TestSearchReturnsAndSaves(t *testing.T) {
 }
 
 func literal(text string) string { return fmt.Sprintf("{%d+}\r\n%s", len(text), text) }
+
+func TestNoNumberIsValidInAnEmptyMailbox(t *testing.T) {
+	w := newWorld(t)
+	c := w.user("alice@example.test")
+	c.send("0 SELECT INBOX")
+	c.until("0 OK …")
+	w.play(`
+		C: 1 FETCH * FLAGS
+		S: 1 BAD There is no message with that number
+		C: 2 FETCH 1:* FLAGS
+		S: 2 BAD There is no message with that number
+		C: 3 COPY * Trash
+		S: 3 BAD There is no message with that number
+		C: 4 UID FETCH * FLAGS
+		S: 4 OK UID FETCH completed
+		C: 5 UID FETCH 1:* FLAGS
+		S: 5 OK UID FETCH completed
+		C: 6 SEARCH 1:*
+		S: * SEARCH
+		S: 6 OK SEARCH completed
+		C: 7 STORE $ +FLAGS (\Seen)
+		S: 7 OK STORE completed
+	`, func(string) *client { return c })
+}
+
+// A full disk must not keep anyone from reading. Here it is the mailbox that is gone and cannot note that the message was read.
+func TestAMessageThatCannotBeMarkedCanBeRead(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.user("alice@example.test"), w.user("alice@example.test")
+	a.send("1 CREATE Gone")
+	a.until("1 OK …")
+	w.deliver("alice@example.test", "Gone", hello)
+	a.send("2 SELECT Gone")
+	a.until("2 OK …")
+	b.send("1 DELETE Gone")
+	b.want("1 OK …")
+	a.send("3 FETCH 1 BODY[TEXT]")
+	a.want("* 1 FETCH (BODY[TEXT] {13}…")
+}

@@ -110,7 +110,7 @@ func TestNamesTravelInTheEncodingOfTheProtocol(t *testing.T) {
 		S: * LIST (\HasNoChildren) "/" Entw&APw-rfe
 		S: 2 OK …
 		C: 3 ENABLE IMAP4rev2
-		S: * ENABLED IMAP4REV2
+		S: * ENABLED IMAP4rev2
 		S: 3 OK …
 		C: 4 LIST "" E*
 		S: * LIST (\HasNoChildren) "/" "Entwürfe"

@@ -226,3 +226,25 @@ func TestOneAccountSeesNothingOfAnother(t *testing.T) {
 		S: 3 OK …
 	`)
 }
+
+// What a session does to flags itself is told like what others did: whoever thinks in UIDs gets them. RFC 7162 3.2
+func TestAClientWithQResyncIsToldUIDs(t *testing.T) {
+	w := newWorld(t)
+	w.deliver("alice@example.test", "", hello)
+	c := w.user("alice@example.test")
+	c.send("1 ENABLE QRESYNC")
+	c.until("1 OK …")
+	c.send("2 SELECT INBOX")
+	c.until("2 OK …")
+	w.play(`
+		C: 3 STORE 1 +FLAGS (\Flagged)
+		S: * 1 FETCH (UID 1 FLAGS (\Flagged) MODSEQ (…))
+		S: 3 OK STORE completed
+		C: 4 STORE 1 -FLAGS.SILENT (\Flagged)
+		S: * 1 FETCH (UID 1 MODSEQ (…))
+		S: 4 OK STORE completed
+		C: 5 FETCH 1 FLAGS
+		S: * 1 FETCH (FLAGS ())
+		S: 5 OK FETCH completed
+	`, func(string) *client { return c })
+}

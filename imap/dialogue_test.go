@@ -50,7 +50,7 @@ func TestRev2SelectsWithItsListAndWithoutRecent(t *testing.T) {
 	w := newWorld(t)
 	w.dialogue(`
 		C: 1 ENABLE IMAP4rev2 XYZZY
-		S: * ENABLED IMAP4REV2
+		S: * ENABLED IMAP4rev2
 		S: 1 OK ENABLE completed
 		C: 2 SELECT Sent
 		S: * FLAGS …

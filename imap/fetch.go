@@ -33,7 +33,7 @@ func (s *session) fetch(c *grammar.Fetch) answer {
 	p := s.plan(c)
 	if p.seen && !s.view.ReadOnly() {
 		if err := s.markSeen(p, uids); err != nil {
-			return s.failed(err)
+			s.failed(err) // which logs it: what cannot be marked, on a full disk, can still be read
 		}
 	}
 	if everything {
@@ -92,8 +92,7 @@ type fetchItem struct {
 
 func (s *session) plan(c *grammar.Fetch) *fetchPlan {
 	p := &fetchPlan{items: make([]fetchItem, 0, len(c.Items)+2)}
-	// A response to a UID command says the UID; so does each to a client that enabled QRESYNC, which thinks in UIDs.
-	// RFC 9051 6.4.9, RFC 7162 3.2.7
+	// A response to a UID command says the UID. RFC 9051 6.4.9
 	if c.UID {
 		p.add(grammar.FetchItem{Kind: grammar.FetchUID, Peek: true})
 	}

@@ -117,6 +117,7 @@ func (s *session) attempt(ctx context.Context, login string) error {
 		return nil
 	}
 	if err := s.srv.Throttle.BeforeAuth(ctx, s.remote, login); err != nil {
+		throttle.LogFailure(s.srv.log(), "imap", s.remote, login, "throttled")
 		return errThrottled{err}
 	}
 	return nil

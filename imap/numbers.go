@@ -22,7 +22,7 @@ func (s *session) resolve(set grammar.NumSet, byUID bool) (uids []uint32, everyt
 		return set.Intersect(make([]uint32, 0, min(set.Count(), uint64(len(all)))), all), false, ok()
 	}
 	set = set.Normalize(uint32(len(all)))
-	if set.Largest() > uint32(len(all)) {
+	if set.Largest() > uint32(len(all)) || len(all) == 0 { // RFC 9051 9 (seq-number): in an empty mailbox "*" is none either
 		return nil, false, misuse("There is no message with that number")
 	}
 	if len(set.Ranges) == 1 && set.Count() == uint64(len(all)) {

@@ -72,7 +72,7 @@ func storeMode(m grammar.StoreMode) store.StoreMode {
 }
 
 // sayStored tells the new flags, unless the client said that it can compute them; a client with CONDSTORE is told the new
-// mod-sequences in any case. RFC 9051 6.4.6, RFC 7162 3.1.3
+// mod-sequences in any case, one with QRESYNC the UIDs too. RFC 9051 6.4.6, RFC 7162 3.1.3, 3.2
 func (s *session) sayStored(c *grammar.Store, uids []uint32, result store.StoreResult) {
 	if c.Silent && !s.condStore {
 		return
@@ -98,7 +98,7 @@ func (s *session) sayStored(c *grammar.Store, uids []uint32, result store.StoreR
 		b = strconv.AppendUint(b, uint64(m.Seq), 10)
 		b = append(b, " FETCH ("...)
 		sep := ""
-		if c.UID { // RFC 9051 6.4.9
+		if c.UID || s.qresync { // RFC 9051 6.4.9
 			b = append(b, "UID "...)
 			b = strconv.AppendUint(b, uint64(m.UID), 10)
 			sep = " "
