@@ -129,7 +129,9 @@ func (a *attempt) before(ctx context.Context, login string) error {
 		return nil
 	}
 	err := a.c.server.Throttle.BeforeAuth(ctx, a.c.session.Remote.Addr(), login)
-	a.passed = err == nil
+	if a.passed = err == nil; !a.passed {
+		throttle.LogFailure(a.c.server.Log, a.c.server.Role.String(), a.c.session.Remote.Addr(), login, "throttled")
+	}
 	return err
 }
 

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -72,15 +71,6 @@ func (l *lab) stop() {
 
 func (l *lab) address(standardPort int) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(l.portBase+standardPort))
-}
-
-// settings sets policy by the command, as an administrator would.
-func (l *lab) setting(key, value string) error {
-	out, err := exec.Command(l.binary, "settings", "set", key, value, "--config", filepath.Join(l.data, "postern.toml")).CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("settings set %s: %v: %s", key, err, out)
-	}
-	return nil
 }
 
 func clientTLS() *tls.Config {

@@ -85,6 +85,14 @@ func (m *mailer) expect(code string) error {
 
 // send gives one message, with MAIL, RCPT and DATA pipelined as every large sender does.
 func (m *mailer) send(to string, body []byte) error {
+	if err := m.announce(to); err != nil {
+		return err
+	}
+	return m.give(body)
+}
+
+// announce goes up to the reply to DATA.
+func (m *mailer) announce(to string) error {
 	if _, err := fmt.Fprintf(m.conn, "MAIL FROM:<%s>\r\nRCPT TO:<%s>\r\nDATA\r\n", m.from, to); err != nil {
 		return err
 	}
@@ -93,6 +101,11 @@ func (m *mailer) send(to string, body []byte) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// give sends the text with its final dot and reads the reply.
+func (m *mailer) give(body []byte) error {
 	if _, err := m.conn.Write(body); err != nil {
 		return err
 	}
