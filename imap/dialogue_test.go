@@ -184,7 +184,7 @@ func TestCapabilitiesAreThoseOfTheState(t *testing.T) {
 	c := w.dial()
 	c.send("1 CAPABILITY")
 	line := c.read()
-	for _, want := range []string{"IMAP4rev1", "IMAP4rev2", "SASL-IR", "LITERAL+", "ID", "AUTH=PLAIN", "AUTH=SCRAM-SHA-256"} {
+	for _, want := range []string{"IMAP4rev1", "IMAP4rev2", "SASL-IR", "LITERAL+", "ID", "AUTH=PLAIN", "AUTH=SCRAM-SHA-256", "AUTH=SCRAM-SHA-256-PLUS"} {
 		if !strings.Contains(line+" ", " "+want+" ") {
 			t.Errorf("%s is not in %s", want, line)
 		}

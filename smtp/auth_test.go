@@ -175,6 +175,16 @@ func TestThrottleLearnsHowLoginsEnd(t *testing.T) {
 	if got := throttle.said(); strings.Count(got, ",") != 1 {
 		t.Errorf("results %q: a refused attempt has none", got)
 	}
+	if got := log.containing("reason=throttled"); len(got) != 1 {
+		t.Errorf("log %q", got)
+	}
+}
+
+func TestChannelBindingIsNamedWhereTheSettingSaysSo(t *testing.T) {
+	s := newTestServer(t, Submissions)
+	s.Settings = func() Limits { return Limits{OfferPlus: true} }
+	s.listen(t)
+	secured(t, s).talk(t, "C: EHLO client.example\nS: 250-…250 AUTH SCRAM-SHA-256-PLUS SCRAM-SHA-256 PLAIN LOGIN")
 }
 
 func TestSecretsDoNotReachTheLog(t *testing.T) {
