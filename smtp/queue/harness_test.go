@@ -36,6 +36,8 @@ type lab struct {
 	fails    int // how often ReleaseBlobTx fails
 	notices  []queue.Notice
 	noBounce error
+	prepared int // notices so far
+	stale    int // so many of them, the first, can never be written
 	events   []queue.Event
 	attempts []attempt
 	deliver  func(ctx context.Context, job *queue.Job) []queue.Outcome
@@ -147,15 +149,20 @@ func (l *lab) Prepare(_ context.Context, n queue.Notice) (queue.Prepared, error)
 	if l.noBounce != nil {
 		return nil, l.noBounce
 	}
-	return &prepared{l: l, n: n}, nil
+	l.prepared++
+	return &prepared{l: l, n: n, stale: l.prepared <= l.stale}, nil
 }
 
 type prepared struct {
-	l *lab
-	n queue.Notice
+	l     *lab
+	n     queue.Notice
+	stale bool
 }
 
 func (p *prepared) Tx(tx *db.Tx) error {
+	if p.stale {
+		return errors.New("no such account")
+	}
 	tx.OnCommit(func() {
 		p.l.mu.Lock()
 		defer p.l.mu.Unlock()

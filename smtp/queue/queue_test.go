@@ -532,6 +532,24 @@ func TestARecipientStaysUntilItsSenderCanBeTold(t *testing.T) {
 	})
 }
 
+// The receiver of a notice may be removed between its making and its transaction: it is made anew.
+func TestANoticeThatCannotBeWrittenIsMadeAnew(t *testing.T) {
+	inBothLabs(t, func(l *lab) {
+		l.stale = 2
+		l.says(550, "5.1.1", "no")
+		l.Start()
+		l.enqueue(l.message("bob@a.test"))
+		time.Sleep(time.Minute)
+		if len(l.told()) != 1 {
+			t.Errorf("told %d times", len(l.told()))
+		}
+		if got := l.tried(); got != "a.test: bob@a.test" {
+			t.Errorf("sent again: %s", got)
+		}
+		l.mustBeEmpty()
+	})
+}
+
 func TestAMessageWhoseContentCannotBeReadIsTriedAgainAndReportedInTheEnd(t *testing.T) {
 	inBothLabs(t, func(l *lab) {
 		m := l.message("bob@a.test")

@@ -31,11 +31,7 @@ func (q *Queue) settle(ctx context.Context, l *loaded, outcomes []Outcome, conte
 		return
 	}
 	notices, err := q.notices(ctx, l, fates, now, content)
-	defer func() {
-		for _, n := range notices {
-			n.Discard()
-		}
-	}()
+	defer func() { discard(notices) }()
 	if err != nil {
 		// Whoever must be told cannot be told now: those recipients stay and fail again a little later.
 		q.log.Error("queue: a notice could not be prepared", "message", l.id.String(), "error", err)
@@ -57,9 +53,29 @@ func (q *Queue) settle(ctx context.Context, l *loaded, outcomes []Outcome, conte
 		case <-ctx.Done():
 		case <-q.o.Clock.After(writeAgain):
 		}
+		if errors.As(err, new(noticeError)) {
+			// Its receiver may have gone since it was prepared.
+			again, err := q.notices(ctx, l, fates, now, content)
+			if err == nil {
+				notices, again = again, notices
+			}
+			discard(again)
+		}
 	}
 	for _, f := range fates {
 		q.observe(l, f, now)
+	}
+}
+
+// noticeError is why a notice could not be written.
+type noticeError struct{ cause error }
+
+func (e noticeError) Error() string { return "a notice: " + e.cause.Error() }
+func (e noticeError) Unwrap() error { return e.cause }
+
+func discard(notices []Prepared) {
+	for _, n := range notices {
+		n.Discard()
 	}
 }
 
@@ -82,7 +98,7 @@ func (q *Queue) settleTx(tx *db.Tx, l *loaded, fates []fate, notices []Prepared,
 	}
 	for _, n := range notices {
 		if err := n.Tx(tx); err != nil {
-			return fmt.Errorf("a notice: %w", err)
+			return noticeError{err}
 		}
 	}
 	if !gone {
