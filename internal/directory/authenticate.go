@@ -8,11 +8,9 @@ import (
 	"crypto/subtle"
 	"encoding/binary"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	"postern/internal/address"
 	"postern/internal/clock"
 	"postern/internal/db"
 	"postern/internal/sasl"
@@ -46,7 +44,7 @@ func (d *Directory) authenticate(ctx context.Context, service, login, password s
 	if len(password) > maxSecret || len(login) > maxSecret {
 		return sasl.Identity{}, sasl.ErrBadCredentials
 	}
-	key := loginKey(login)
+	key := sasl.LoginKey(login)
 	prepared, err := sasl.Prepare(password)
 	if err != nil {
 		// It can be no one's password, and is found wrong at the usual price. Comparing it would be worse than useless:
@@ -146,18 +144,6 @@ func (d *Directory) strengthen(ctx context.Context, p *person, password string, 
 
 func (p *person) identity() sasl.Identity {
 	return sasl.Identity{Account: p.ID, Login: p.Address.String()}
-}
-
-// loginKey is the address key of a login name. What is no address gives a key that no one has.
-func loginKey(login string) string {
-	if prepared, err := sasl.Prepare(login); err == nil {
-		login = prepared
-	}
-	a, err := address.Parse(strings.TrimSpace(login))
-	if err != nil {
-		return "?" + strings.ToLower(login)
-	}
-	return a.Key()
 }
 
 // successes remembers correct passwords for some minutes, so that a client that logs in again does not cost the hash

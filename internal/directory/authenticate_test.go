@@ -143,6 +143,26 @@ func TestWhatIsRememberedBelongsToOneAccount(t *testing.T) {
 	}
 }
 
+func TestALoginHoldsUntilThePasswordChangesToTheInstant(t *testing.T) {
+	h := newHouse(t)
+	u, _ := h.User(addr("bob@example.test"))
+	for range 3 { // more than one of them begins and ends in the same second
+		began := clock.System.Now()
+		if !h.LoginHolds(u.ID, began) {
+			t.Fatal("a login does not hold at all")
+		}
+		h.must(h.SetPassword(ctx, addr("bob@example.test"), "Another-Garden-8"))
+		if h.LoginHolds(u.ID, began) {
+			t.Fatal("what the old password let in goes on")
+		}
+	}
+	disabled := true
+	h.must(h.ChangeUser(ctx, addr("bob@example.test"), UserChange{Disabled: &disabled}))
+	if h.LoginHolds(u.ID, clock.System.Now()) || h.LoginHolds(u.ID+100, clock.System.Now()) {
+		t.Error("somebody who is disabled, or nobody, is logged in")
+	}
+}
+
 func TestAPasswordIsHashedAnewWhenTheRoundsRise(t *testing.T) {
 	h := newHouse(t)
 	const alice = "alice@example.test"

@@ -237,6 +237,13 @@ func (d *Directory) Account(id int64) (Account, bool) {
 	return p.Account, true
 }
 
+// LoginHolds reports whether what an account logged in to at some time is still its: the account is there, not disabled,
+// and has had no other password since.
+func (d *Directory) LoginHolds(account int64, at time.Time) bool {
+	p := d.now.Load().accounts[account]
+	return p != nil && !p.Disabled && !p.PasswordChanged.After(at) && !p.since.After(at)
+}
+
 // User gives the account of exactly this address.
 func (d *Directory) User(a address.Address) (Account, bool) {
 	p := d.now.Load().person(a.Key())

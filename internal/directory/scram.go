@@ -51,7 +51,7 @@ func decodeScramKeys(b []byte) (scramKeys, bool) {
 // prove, the same each time; a disabled account has its salt, and keys that no one can prove. An account whose own
 // cannot be read is answered as if it were unknown, until a login with the password itself makes them anew.
 func (d *Directory) Scram(_ context.Context, login string) (sasl.ScramCredentials, error) {
-	key := loginKey(login)
+	key := sasl.LoginKey(login)
 	p := d.now.Load().person(key)
 	k := d.unprovableScram(key)
 	var id sasl.Identity

@@ -47,6 +47,7 @@ type entry struct {
 type person struct {
 	Account
 	credentials
+	since  time.Time         // PasswordChanged to the instant, if that was in this process's life
 	grants []address.Address // by key
 }
 

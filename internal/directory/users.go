@@ -245,7 +245,7 @@ func (d *Directory) SetPassword(ctx context.Context, a address.Address, password
 			return err
 		}
 		d.publish(tx, func(s *snapshot) {
-			s.editPerson(id, func(p *person) { p.credentials, p.PasswordChanged = c, now })
+			s.editPerson(id, func(p *person) { p.credentials, p.PasswordChanged, p.since = c, now, d.clock.Now() })
 			d.revoked(id)
 		})
 		return nil

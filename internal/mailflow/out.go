@@ -30,7 +30,7 @@ func (out *Out) Mail(ctx context.Context, s *smtp.Session, e *smtp.Envelope) err
 	if s.Identity == nil {
 		return reply.New(530, "5.7.0", "Authentication required")
 	}
-	if account, ok := out.Directory.Account(s.Identity.Account); !ok || account.Disabled || account.PasswordChanged.After(s.Started) {
+	if !out.Directory.LoginHolds(s.Identity.Account, s.Started) {
 		return reply.New(421, "4.7.0", "The account has changed, please log in again")
 	}
 	if e.From.IsZero() {

@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"postern/internal/address"
 )
 
 // ErrUnpreparable means that a name or password holds what neither may: control characters, broken UTF-8 and the like.
@@ -31,6 +33,20 @@ func Prepare(s string) (string, error) {
 		}
 	}
 	return s, nil
+}
+
+// LoginKey is one string for all spellings of a login name, by which accounts are found and failures are counted: the
+// prepared address's key. What is no address gives a key that no account has.
+func LoginKey(login string) string {
+	if prepared, err := Prepare(login); err == nil {
+		login = prepared
+	}
+	login = strings.TrimSpace(login)
+	a, err := address.Parse(login)
+	if err != nil {
+		return "?" + strings.ToLower(login)
+	}
+	return a.Key()
 }
 
 func plainASCII(s string) bool {

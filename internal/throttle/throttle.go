@@ -19,11 +19,11 @@ import (
 	"fmt"
 	"hash/maphash"
 	"net/netip"
-	"strings"
 	"time"
 
 	"postern/internal/clock"
 	"postern/internal/reply"
+	"postern/internal/sasl"
 	"postern/internal/settings"
 )
 
@@ -103,9 +103,9 @@ func Network(ip netip.Addr) netip.Prefix {
 	return p
 }
 
-// loginHash makes one key of all spellings of a login. It need not be exact: the directory decides who is who.
+// loginHash makes one key of all spellings of a login that lead to one account: else each would have failures of its own.
 func (s *shared) loginHash(login string) uint64 {
-	return maphash.String(s.seed, strings.ToLower(strings.TrimSpace(login)))
+	return maphash.String(s.seed, sasl.LoginKey(login))
 }
 
 // refuseConnection is polite: the client may come again (RFC 5321 3.8).

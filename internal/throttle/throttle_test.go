@@ -267,6 +267,18 @@ func TestBackOffGrowsAndIsBounded(t *testing.T) {
 	}
 }
 
+func TestSpellingsOfALoginShareTheirFailures(t *testing.T) {
+	th, _ := newThrottle(t)
+	for _, login := range []string{"alice@example.test", " Alice@Example.Test", "al\u00adice@example.test", "\uff41lice@example.test", `"alice"@example.test`, `"a\lice"@example.test`, "alice@\uff45xample.test"} {
+		if got := th.loginHash(login); got != th.loginHash("alice@example.test") {
+			t.Errorf("%q has failures of its own", login)
+		}
+	}
+	if th.loginHash("bob@example.test") == th.loginHash("alice@example.test") {
+		t.Error("two people share their failures")
+	}
+}
+
 func TestBackOffDecays(t *testing.T) {
 	th, c := newThrottle(t, "auth.backoff_free=3", "auth.backoff_initial=1s", "auth.backoff_max=1m", "auth.backoff_decay=10m")
 	fail(t, th, c, outside, alice, 8)
