@@ -1,7 +1,7 @@
 // Package spool is where a message waits between the wire and the store.
 //
 // A session writes the bytes it receives into a [Writer]; Finish turns them into a [Content] that parsers, scanners and
-// the store read as often as they like. A message of up to 64 KiB, which most are, never leaves memory; a larger one
+// the store read as often as they like. A message of up to 96 KiB, which most are, never leaves memory; a larger one
 // goes to a file that has no name, so that nothing is left behind by a crash. Nothing here is durable: making it so is
 // the store's business. The SHA-256 of the bytes is computed while they arrive, for the store addresses them by it.
 package spool
@@ -21,7 +21,7 @@ import (
 
 const (
 	smallSize  = 8 << 10  // most messages need no more than this
-	memorySize = 64 << 10 // what a message may take in memory; the write buffer of a larger one
+	memorySize = 96 << 10 // what a message may take in memory, 64 KiB of text in base64 with its header; the write buffer of a larger one
 )
 
 // prefix begins the name of a file while it has one, which is until it is opened.

@@ -85,6 +85,7 @@ func groups() []group {
 		{"login", loginRows()},
 		{"sync", syncRows()},
 		{"disk", diskRows()},
+		{"flat", flatRows()},
 		{"idle", idleRows()},
 	}
 }

@@ -258,3 +258,21 @@ func submissionRows() []row {
 		return r.String(), err
 	}}}
 }
+
+// flatRows compare acceptance into an empty store with acceptance into a full one: cost must not grow with what is stored.
+func flatRows() []row {
+	const stored = 100000
+	return []row{{fmt.Sprintf("accept 4 KiB, 16 connections, with %d messages stored", stored), "within 1.5x of empty", func(l *lab) (string, error) {
+		dial := func() (*mailer, error) { return dialMX(l) }
+		empty, err := l.pour(16, 4000, 4<<10, "bob@example.test", dial)
+		if err != nil {
+			return "", err
+		}
+		l.messages = stored
+		if err := l.fill(); err != nil {
+			return "", err
+		}
+		full, err := l.pour(16, 4000, 4<<10, "bob@example.test", dial)
+		return fmt.Sprintf("%.2f ms CPU a message, empty %.2f ms", float64(full.cpu.Microseconds())/1000, float64(empty.cpu.Microseconds())/1000), err
+	}}}
+}
