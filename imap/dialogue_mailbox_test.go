@@ -121,6 +121,24 @@ func TestNamesTravelInTheEncodingOfTheProtocol(t *testing.T) {
 	`)
 }
 
+// go-imap's client sends UTF-8 to whoever names IMAP4rev2, enabled or not. It is never modified UTF-7, which is ASCII.
+func TestNamesInUTF8AreUnderstoodFromTheStart(t *testing.T) {
+	w := newWorld(t)
+	w.dialogue(`
+		C: 1 CREATE "Grüße & Küsse"
+		S: 1 OK …
+		C: 2 LIST "" "Grüß%"
+		S: * LIST (\HasNoChildren) "/" "Gr&APwA3w-e &- K&APw-sse"
+		S: 2 OK …
+		C: 3 STATUS "Gr&APwA3w-e &- K&APw-sse" (MESSAGES)
+		S: * STATUS "Gr&APwA3w-e &- K&APw-sse" (MESSAGES 0)
+		S: 3 OK …
+		C: 4 CREATE "R&D"
+		S: 4 NO [CANNOT] …
+		C: 5 CREATE {2+}
+	` + "\t\tC: \xc3\x28\n\t\tS: 5 NO [CANNOT] …\n")
+}
+
 func TestNamespaceAndQuotaAreTold(t *testing.T) {
 	w := newWorld(t)
 	w.setQuota("alice@example.test", 10<<20, 100)

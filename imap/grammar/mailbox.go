@@ -31,13 +31,24 @@ func (r *Reader) mailbox() string {
 	return canonical(name)
 }
 
-// decodeName gives a name in UTF-8, NFC.
+// decodeName gives a name in UTF-8, NFC. Some clients send UTF-8 without having
+// enabled it, when they see IMAP4rev2 among the capabilities. As modified UTF-7 is
+// ASCII, a name that is not can be meant in one way only.
 func (r *Reader) decodeName(s string) (string, bool) {
-	if r.utf8 {
+	if r.utf8 || !isASCII(s) {
 		return norm.NFC.String(s), utf8.ValidString(s)
 	}
 	name, err := DecodeUTF7(s)
 	return norm.NFC.String(name), err == nil
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // forbidden tells what has no place in a name: controls, and the separators of
