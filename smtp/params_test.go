@@ -34,7 +34,7 @@ func TestSyntaxOfMAIL(t *testing.T) {
 		{"MAIL FROM:<a..b@example.test>", "501 5.1.7"},
 		{"MAIL FROM:<a@b@example.test>", "501 5.1.7"},
 		{"MAIL FROM:<a@-example.test>", "501 5.1.7"},
-		{"MAIL FROM:<" + strings.Repeat("a", 65) + "@example.test>", "501 5.1.7"},
+		{"MAIL FROM:<" + strings.Repeat("a", 129) + "@example.test>", "501 5.1.7"},
 		{"MAIL FROM:<a@\xff.test>", "501 5.1.7"},
 		{"MAIL FROM:<j\xc3\xbcrgen@example.test>", "553 5.6.7"},
 		{"MAIL FROM:<a@b\xc3\xbccher.example>", "553 5.6.7"},

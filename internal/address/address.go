@@ -19,9 +19,10 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Limits in octets (RFC 5321 4.5.3.1). A path may have 256 with its angle brackets.
+// Limits in octets (RFC 5321 4.5.3.1). A path may have 256 with its angle brackets. Local parts may be longer than the 64
+// that everybody must be able to take: mailing lists and newsletters write the receiver's address into their return paths.
 const (
-	maxLocal   = 64
+	maxLocal   = 128
 	maxDomain  = 255
 	maxAddress = 254
 )
@@ -30,7 +31,7 @@ const (
 var (
 	errNoDomain      = errors.New("the address has no domain")
 	errLocal         = errors.New("the local part is not valid")
-	errLocalTooLong  = errors.New("the local part is longer than 64 octets")
+	errLocalTooLong  = errors.New("the local part is longer than 128 octets")
 	errUTF8          = errors.New("the address is not valid UTF-8")
 	errDomain        = errors.New("the domain is not valid")
 	errDomainTooLong = errors.New("the domain is longer than 255 octets")

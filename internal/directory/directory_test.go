@@ -388,6 +388,7 @@ func TestARefusedChangeSaysWhyAndChangesNothing(t *testing.T) {
 		"user elsewhere":          {err1(h.AddUser(ctx, NewUser{Address: addr("a@other.test"), Password: password})), ErrNotFound, "postern domain add"},
 		"user with weak password": {err1(h.AddUser(ctx, NewUser{Address: addr("c@example.test"), Password: "secret"})), ErrInvalid, "an uppercase letter, a number and a symbol"},
 		"user with bad name":      {err1(h.AddUser(ctx, NewUser{Address: addr("c@example.test"), Name: "a\r\nb", Password: password})), ErrInvalid, "one line"},
+		"address that is long":    {h.AddGroup(ctx, addr(strings.Repeat("a", 65)+"@example.test"), "", nil), ErrInvalid, "at most 64"},
 		"user with bad quota":     {err1(h.AddUser(ctx, NewUser{Address: addr("c@example.test"), Quota: -2, Password: password})), ErrInvalid, "quota"},
 		"password of nobody":      {h.SetPassword(ctx, addr("c@example.test"), password), ErrNotFound, "no user"},
 		"weak new password":       {h.SetPassword(ctx, addr("alice@example.test"), "12345678"), ErrInvalid, "an uppercase letter and a symbol"},

@@ -196,10 +196,16 @@ func article(noun string) string {
 	return "a"
 }
 
+// maxLocal is RFC 5321 4.5.3.1.1's: others need not take longer ones.
+const maxLocal = 64
+
 // takeAddress gives an address of one of our domains to a new account, alias or group.
 func (d *Directory) takeAddress(tx *db.Tx, a address.Address, k kind, title string) error {
 	if a.Local == "" {
 		return refuse(ErrInvalid, "an address is needed, such as alice@example.org")
+	}
+	if len(a.Local) > maxLocal {
+		return refuse(ErrInvalid, "what stands before the @ has %d bytes; many servers take at most %d", len(a.Local), maxLocal)
 	}
 	if _, err := d.requireDomain(tx, a.Domain); err != nil {
 		return err
