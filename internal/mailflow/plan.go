@@ -19,6 +19,14 @@ import (
 type plan struct {
 	accounts []copyFor
 	external []leg
+	// known are those that are in, since groups can be large and be named again and again.
+	known map[place]bool
+}
+
+// place is an account with a detail, or the key of an address elsewhere.
+type place struct {
+	account int64
+	name    string
 }
 
 // copyFor is a copy for an account.
@@ -40,7 +48,7 @@ type leg struct {
 
 func (p *plan) add(r smtp.Recipient, res directory.Resolution) {
 	for _, a := range res.Accounts {
-		if !p.has(a.ID, res.Detail) {
+		if p.first(place{account: a.ID, name: res.Detail}) {
 			p.accounts = append(p.accounts, copyFor{account: a.ID, to: r.Address, detail: res.Detail, rcpt: r})
 		}
 	}
@@ -49,7 +57,9 @@ func (p *plan) add(r smtp.Recipient, res directory.Resolution) {
 		if !res.LocalDomain {
 			via = address.Address{}
 		}
-		p.addExternal(leg{to: queue.Recipient{Address: to, Notify: queue.Notify(r.Notify), ORCPT: xtextAddress(r.ORCPT)}, via: via})
+		if p.first(place{name: to.Key()}) {
+			p.external = append(p.external, leg{to: queue.Recipient{Address: to, Notify: queue.Notify(r.Notify), ORCPT: xtextAddress(r.ORCPT)}, via: via})
+		}
 	}
 }
 
@@ -62,22 +72,16 @@ func xtextAddress(orcpt string) string {
 	return kind + ";" + smtp.EncodeXtext(a)
 }
 
-func (p *plan) has(account int64, detail string) bool {
-	for _, c := range p.accounts {
-		if c.account == account && c.detail == detail {
-			return true
-		}
+// first reports whether a place is new, and remembers it.
+func (p *plan) first(at place) bool {
+	if p.known[at] {
+		return false
 	}
-	return false
-}
-
-func (p *plan) addExternal(l leg) {
-	for _, known := range p.external {
-		if known.to.Address.Key() == l.to.Address.Key() {
-			return
-		}
+	if p.known == nil {
+		p.known = make(map[place]bool)
 	}
-	p.external = append(p.external, l)
+	p.known[at] = true
+	return true
 }
 
 // checkLoops refuses a message that would be forwarded from an address which it has passed before.
