@@ -6,7 +6,7 @@ set -euo pipefail
 
 packages=(
   # clients
-  swaks msmtp isync mutt curl python3 libnet-ssleay-perl libauthen-sasl-perl libnet-dns-perl libsasl2-modules
+  swaks msmtp isync mutt curl offlineimap3 imapfilter fdm getmail6 python3 libnet-ssleay-perl libauthen-sasl-perl libnet-dns-perl libsasl2-modules
   # peers and judges
   postfix dovecot-imapd fail2ban python3-dkim python3-nacl openssl ca-certificates
   # stores and the kernel's tools: loop devices, namespaces

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/emersion/go-imap/v2/imapclient"
+
 	"postern/internal/testenv"
 	"postern/test/lab"
 )
@@ -40,6 +42,18 @@ func program(t *testing.T, name string) string { return testenv.Need(t, name)[0]
 func letter(from, to, subject, body string) string {
 	return fmt.Sprintf("From: <%s>\r\nTo: <%s>\r\nSubject: %s\r\nDate: Mon, 23 Nov 2026 06:00:00 +0000\r\nMessage-ID: <%s@sender.example>\r\n\r\n%s\r\n",
 		from, to, subject, strings.ReplaceAll(subject, " ", "."), body)
+}
+
+// put appends a message to a mailbox.
+func put(t *testing.T, c *imapclient.Client, mailbox, subject string) {
+	t.Helper()
+	text := letter("a@sender.example", "bob@example.test", subject, "Hello.")
+	cmd := c.Append(mailbox, int64(len(text)), nil)
+	cmd.Write([]byte(text))
+	cmd.Close()
+	if _, err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // arrives waits for the n-th message of user and wants text in it.

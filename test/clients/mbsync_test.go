@@ -96,22 +96,13 @@ func TestMbsyncBothWaysWithFlagsDeletionsAndNewFolders(t *testing.T) {
 	dir := t.TempDir()
 	sync := mbsync(t, s, dir)
 	c := s.IMAP(t, "bob@example.test")
-	put := func(mailbox, subject string) {
-		text := letter("a@sender.example", "bob@example.test", subject, "Hello.")
-		cmd := c.Append(mailbox, int64(len(text)), nil)
-		cmd.Write([]byte(text))
-		cmd.Close()
-		if _, err := cmd.Wait(); err != nil {
-			t.Fatal(err)
-		}
-	}
 	for _, subject := range []string{"one", "two", "three"} {
-		put("INBOX", subject)
+		put(t, c, "INBOX", subject)
 	}
 	if err := c.Create("Far/Below", nil).Wait(); err != nil {
 		t.Fatal(err)
 	}
-	put("Far/Below", "four")
+	put(t, c, "Far/Below", "four")
 	sync()
 
 	near := maildir(t, dir, "INBOX")
@@ -139,7 +130,7 @@ func TestMbsyncBothWaysWithFlagsDeletionsAndNewFolders(t *testing.T) {
 	if err := c.Store(imap.UIDSetNum(3), &imap.StoreFlags{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{imap.FlagFlagged}}, nil).Close(); err != nil {
 		t.Fatal(err)
 	}
-	put("INBOX", "five")
+	put(t, c, "INBOX", "five")
 	sync()
 
 	near = maildir(t, dir, "INBOX")
