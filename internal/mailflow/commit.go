@@ -56,7 +56,7 @@ func (f *Flow) commit(ctx context.Context, p *parcel) error {
 	defer ready.Discard()
 	err = f.DB.Write(ctx, ready.Tx)
 	if errors.Is(err, store.ErrOverQuota) {
-		return reply.Wrap(err, 452, "4.2.2", "A recipient's mailbox is full")
+		return reply.Wrap(err, 452, "4.2.2", "The recipient's mailbox is full")
 	}
 	return err
 }
@@ -120,7 +120,7 @@ func (f *Flow) targets(p *parcel) []store.Target {
 	targets := make([]store.Target, 0, len(p.plan.accounts))
 	for _, c := range p.plan.accounts {
 		prefix := append(finalFields(p.envelope.From, c.to, p.envelope.SMTPUTF8), p.trace...)
-		t := store.Target{Account: store.AccountID(c.account), Prefix: prefix, Internal: now, IgnoreQuota: p.notice}
+		t := store.Target{Account: store.AccountID(c.account), Prefix: prefix, Internal: now, IgnoreQuota: p.notice || len(p.plan.accounts) > 1}
 		if p.once != nil {
 			t.Once = p.once.of(c)
 		}

@@ -172,16 +172,21 @@ func (in *In) localDomains(from address.Address, m *message.Message) ([]string, 
 	return slices.Compact(claimed), nil
 }
 
-// roomFor refuses a recipient whose mailbox cannot take the announced size, so that the others still get theirs.
+// roomFor refuses a recipient whose mailbox cannot take the announced size, so that the others still get theirs. A list is
+// not held up by one full member. Where several are let in here all get the message, for after DATA none could be refused
+// alone; the last message may then pass a quota.
 func (f *Flow) roomFor(ctx context.Context, res directory.Resolution, size int64) error {
+	if len(res.Accounts) == 0 || len(res.External) > 0 {
+		return nil
+	}
 	for _, a := range res.Accounts {
 		q, err := f.Store.Account(store.AccountID(a.ID)).Quota(ctx)
 		if err != nil {
 			return err
 		}
-		if q.LimitBytes > 0 && q.UsedBytes+size >= q.LimitBytes {
-			return reply.New(452, "4.2.2", "The mailbox of %s is full", a.Address)
+		if q.LimitBytes <= 0 || q.UsedBytes+size < q.LimitBytes {
+			return nil
 		}
 	}
-	return nil
+	return reply.New(452, "4.2.2", "The mailbox of %s is full", res.Accounts[0].Address)
 }

@@ -3,6 +3,7 @@ package mailflow
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -143,8 +144,10 @@ func (out *Out) withoutPrivateFields(c *spool.Content, m *message.Message) (*spo
 	if err != nil {
 		return nil, nil, err
 	}
-	m, err = message.Parse(clean, clean.Size(), message.DefaultLimits)
-	return clean, m, err
+	if m, err = message.Parse(clean, clean.Size(), message.DefaultLimits); err != nil {
+		return nil, nil, errors.Join(err, clean.Close())
+	}
+	return clean, m, nil
 }
 
 // missingFields completes the header as a submission server may (RFC 6409 8.2, 8.3).

@@ -135,7 +135,7 @@ var catalogue = [settingCount]Definition{
 
 	IMAPIdleTimeout: {Name: "imap.idle_timeout", Kind: KindDuration, Unit: "time", Min: int64(30 * time.Minute), Max: int64(day), Default: "30m",
 		Doc: "Wait for the next command of a session that has logged in. RFC 9051 5.4 asks for 30 minutes at least."},
-	IMAPLoginTimeout: {Name: "imap.login_timeout", Kind: KindDuration, Unit: "time", Min: int64(10 * time.Second), Max: int64(time.Hour), Default: "1m",
+	IMAPLoginTimeout: {Name: "imap.login_timeout", Kind: KindDuration, Unit: "time", Min: int64(10 * time.Second), Max: int64(time.Hour), Default: "3m",
 		Doc: "Time from the connection to a successful login."},
 	IMAPMaxConnections: {Name: "imap.max_connections", Kind: KindCount, Unit: "connections", Min: 1, Max: 1000000, Default: "16000",
 		Doc: "Concurrent IMAP connections."},
