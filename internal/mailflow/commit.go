@@ -148,15 +148,32 @@ func (f *Flow) outgoing(ctx context.Context, p *parcel) ([]queue.Message, error)
 			l.to.Notify = queue.NotifyNever
 		}
 		out[i].Recipients = append(out[i].Recipients, l.to)
+		out[i].SMTPUTF8 = out[i].SMTPUTF8 || l.to.Address.NeedsUTF8()
 	}
 	return out, nil
+}
+
+// needsUTF8 reports whether the message itself needs SMTPUTF8 on its way: many clients ask for it always, and a server that
+// does not know it would have to be given up (RFC 6531 3.6).
+func (p *parcel) needsUTF8() bool {
+	if p.envelope.From.NeedsUTF8() {
+		return true
+	}
+	for _, f := range p.parsed.Header.Fields {
+		for _, b := range f.Raw {
+			if b >= 0x80 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (f *Flow) outgoingVia(ctx context.Context, p *parcel, via address.Address) (queue.Message, error) {
 	e := p.envelope
 	m := queue.Message{
 		From: e.From, Ret: e.Ret, EnvID: smtp.EncodeXtext(e.EnvID), RequireTLS: e.RequireTLS, Account: p.account,
-		SMTPUTF8: e.SMTPUTF8, Body8Bit: p.parsed.Has8Bit,
+		SMTPUTF8: p.needsUTF8(), Body8Bit: p.parsed.Has8Bit,
 	}
 	signer := e.From.Domain
 	if p.notice {
