@@ -42,6 +42,7 @@ type sealed struct {
 	prepared *store.Prepared
 	targets  []store.Target
 	outgoing []queue.Message
+	once     *receiptKey
 	seen     []receipt
 	notice   queue.Prepared // of success, where the sender asked for it; nil otherwise
 }
@@ -78,7 +79,7 @@ func (f *Flow) seal(ctx context.Context, p *parcel) (*sealed, error) {
 		}
 		return nil, err
 	}
-	return &sealed{notice: notice, flow: f, prepared: prepared, targets: f.targets(p), outgoing: outgoing, seen: p.seen}, nil
+	return &sealed{notice: notice, flow: f, prepared: prepared, targets: f.targets(p), outgoing: outgoing, once: p.once, seen: p.seen}, nil
 }
 
 // Tx stores the copies and queues the rest.
@@ -90,6 +91,9 @@ func (s *sealed) Tx(tx *db.Tx) error {
 		if _, err := s.flow.Store.DeliverTx(tx, s.prepared, s.targets); err != nil {
 			return err
 		}
+	}
+	if fresh, err := s.claimOutgoing(tx); err != nil || !fresh {
+		return err
 	}
 	for _, m := range s.outgoing {
 		blob, err := s.flow.Store.RefBlobTx(tx, s.prepared)
@@ -105,6 +109,14 @@ func (s *sealed) Tx(tx *db.Tx) error {
 		return s.notice.Tx(tx)
 	}
 	return nil
+}
+
+// claimOutgoing reports whether what goes elsewhere is still to be queued, and not a second try after a lost reply.
+func (s *sealed) claimOutgoing(tx *db.Tx) (bool, error) {
+	if s.once == nil || len(s.outgoing) == 0 {
+		return true, nil
+	}
+	return s.flow.Store.ClaimOnceTx(tx, s.once[:])
 }
 
 // Discard removes what no transaction came to name.

@@ -113,10 +113,10 @@ func (in *In) Data(ctx context.Context, s *smtp.Session, e *smtp.Envelope, c *sp
 	return "2.6.0 Accepted as " + e.ID, nil
 }
 
-// deliver commits the parcel, with a receipt where there are copies that could come twice.
+// deliver commits the parcel, with a receipt, so that it is not made twice.
 func (in *In) deliver(ctx context.Context, s *smtp.Session, v *visit, p *parcel) error {
 	key := newReceiptKey(s, p.envelope, p.content)
-	fresh := len(p.plan.accounts) > 0 && in.receipts.begin(key)
+	fresh := in.receipts.begin(key)
 	if fresh {
 		p.once = &key
 	}
@@ -130,7 +130,7 @@ func (in *In) deliver(ctx context.Context, s *smtp.Session, v *visit, p *parcel)
 		return err
 	}
 	if fresh {
-		v.last, v.said = &receipt{key: key, copies: p.plan.accounts}, s.Commands
+		v.last, v.said = &receipt{key: key, copies: p.plan.accounts, elsewhere: len(p.plan.external) > 0}, s.Commands
 	}
 	return nil
 }

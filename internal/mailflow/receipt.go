@@ -40,6 +40,8 @@ func (k receiptKey) of(c copyFor) []byte {
 type receipt struct {
 	key    receiptKey
 	copies []copyFor
+	// elsewhere: there is a key for what was queued too.
+	elsewhere bool
 }
 
 // receipts knows the state of the keys that this process gave.
@@ -114,6 +116,11 @@ func (r *receipts) dropped(seen []receipt, err error) {
 // dropTx drops the keys of deliveries that were seen.
 func (f *Flow) dropTx(tx *db.Tx, seen []receipt) error {
 	for _, rec := range seen {
+		if rec.elsewhere {
+			if err := f.Store.ForgetClaimTx(tx, rec.key[:]); err != nil {
+				return err
+			}
+		}
 		for _, c := range rec.copies {
 			if err := f.Store.ForgetOnceTx(tx, store.AccountID(c.account), rec.key.of(c)); err != nil {
 				return err

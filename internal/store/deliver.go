@@ -161,24 +161,6 @@ func (sa *stagedAccount) room(bytes, messages int64) error {
 	return nil
 }
 
-// claim takes the key of a delivery, or finds that it was taken and says by which message.
-func (s *Store) claim(tx *db.Tx, t *Target, d *Delivered) error {
-	now := s.now()
-	n, err := tx.Exec(`INSERT INTO once_keys (id, account, key, at, mailbox, uidvalidity, uid) VALUES (?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (account, key) DO NOTHING`, s.newID(), int64(t.Account), t.Once, now.Unix(), d.MailboxID, int64(d.UIDValidity), int64(d.UID))
-	if err != nil || n == 1 {
-		return err
-	}
-	n, err = tx.Exec(`UPDATE once_keys SET at = ?, mailbox = ?, uidvalidity = ?, uid = ? WHERE account = ? AND key = ? AND at < ?`,
-		now.Unix(), d.MailboxID, int64(d.UIDValidity), int64(d.UID), int64(t.Account), t.Once, now.Add(-onceFor).Unix())
-	if err != nil || n == 1 {
-		return err
-	}
-	d.Duplicate = true
-	return tx.QueryRow(`SELECT mailbox, uidvalidity, uid FROM once_keys WHERE account = ? AND key = ?`, int64(t.Account), t.Once).
-		Scan(&d.MailboxID, &d.UIDValidity, &d.UID)
-}
-
 // arrive writes one copy's rows and stages its place in memory. The UID was taken before.
 func (s *Store) arrive(tx *db.Tx, a *arrival, p *Prepared, blob int64, uid uint32) error {
 	sa := a.sa

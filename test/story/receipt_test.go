@@ -53,6 +53,24 @@ func TestARetryAfterALost250IsStoredOnceAndAMessageSentTwiceTwice(t *testing.T) 
 	}
 }
 
+func TestARetryIsForwardedOnce(t *testing.T) {
+	s := lab.Start(t)
+	s.Postern("group", "add", "team@example.test", "bob@example.test", "out@far.example")
+	mail := text("From: a@sender.example", "Subject: forwarded once", "", "Hello.")
+	for range 2 {
+		r, conn, done := dataPhaseTo(t, s, 25, "team@example.test")
+		fmt.Fprintf(conn, "%s.\r\n", mail)
+		readReply(t, r)
+		done()
+	}
+	if n := strings.Count(s.Postern("queue", "list"), "out@far.example"); n != 1 {
+		t.Errorf("queued %d times", n)
+	}
+	if n := s.Count(t, "bob@example.test", "INBOX"); n != 1 {
+		t.Errorf("bob has it %d times", n)
+	}
+}
+
 func TestASenderThatAsksIsToldOfTheDelivery(t *testing.T) {
 	s := lab.Start(t)
 	c := submit(t, s, "alice@example.test")

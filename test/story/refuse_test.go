@@ -276,6 +276,11 @@ func TestNoFalseEndOfDataSplitsAMessage(t *testing.T) {
 // dataPhase brings a session to DATA.
 func dataPhase(t *testing.T, s *lab.Server, port int) (*bufio.Reader, net.Conn, func()) {
 	t.Helper()
+	return dataPhaseTo(t, s, port, "bob@example.test")
+}
+
+func dataPhaseTo(t *testing.T, s *lab.Server, port int, to string) (*bufio.Reader, net.Conn, func()) {
+	t.Helper()
 	var conn net.Conn
 	var err error
 	if port == 465 {
@@ -295,7 +300,7 @@ func dataPhase(t *testing.T, s *lab.Server, port int) (*bufio.Reader, net.Conn, 
 		from = "alice@example.test"
 		lines = append(lines, "AUTH PLAIN AGFsaWNlQGV4YW1wbGUudGVzdABQb3N0ZXJuLWRlbW8tMQ==")
 	}
-	for _, line := range append(lines, "MAIL FROM:<"+from+">", "RCPT TO:<bob@example.test>", "DATA") {
+	for _, line := range append(lines, "MAIL FROM:<"+from+">", "RCPT TO:<"+to+">", "DATA") {
 		fmt.Fprintf(conn, "%s\r\n", line)
 		if got := readReply(t, r); got[0] > '3' {
 			t.Fatalf("%s: %s", line, got)
