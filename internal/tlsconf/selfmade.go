@@ -104,7 +104,8 @@ func split(names []string) (dns []string, ips []net.IP) {
 }
 
 // authority loads the CA or makes it when neither of its files exists. One file without the other is an error: making a
-// new CA silently would lock out every client that trusts the old one.
+// new CA silently would lock out every client that trusts the old one. Only a key alone that never signed anything is
+// replaced: it is from a first start that was cut off.
 func (s *Source) authority() (*tls.Certificate, error) {
 	pair, err := tls.LoadX509KeyPair(s.file(caName), s.file(caKey))
 	if err == nil {
@@ -115,7 +116,9 @@ func (s *Source) authority() (*tls.Certificate, error) {
 	} else {
 		_, noCert := os.Stat(s.file(caName))
 		_, noKey := os.Stat(s.file(caKey))
-		if !errors.Is(noCert, fs.ErrNotExist) || !errors.Is(noKey, fs.ErrNotExist) {
+		_, noLeaf := os.Stat(s.file(leafKey))
+		unused := errors.Is(noKey, fs.ErrNotExist) || errors.Is(noLeaf, fs.ErrNotExist)
+		if !errors.Is(noCert, fs.ErrNotExist) || !unused {
 			return nil, err
 		}
 	}
@@ -207,7 +210,14 @@ func replace(path string, content []byte, mode fs.FileMode) error {
 		os.Remove(path + ".new")
 		return err
 	}
-	return os.Rename(path+".new", path)
+	if err := os.Rename(path+".new", path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 func readCertificate(path string) (*x509.Certificate, error) {

@@ -218,6 +218,25 @@ func TestHalfAnAuthorityIsAnErrorAndNotANewAuthority(t *testing.T) {
 	}
 }
 
+func TestAFirstStartThatWasCutOffIsBegunAgain(t *testing.T) {
+	whole := t.TempDir()
+	open(t, Options{Dir: whole, Names: demoNames})
+	files := []string{caKey, caName, leafKey, leafName} // in the order in which they are made
+	for made := range files {
+		dir := t.TempDir()
+		if err := os.Mkdir(filepath.Join(dir, "tls"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range files[:made+1] {
+			copyFile(t, filepath.Join(dir, name), filepath.Join(whole, name))
+		}
+		s := open(t, Options{Dir: dir, Names: demoNames})
+		if _, err := handshake(t, s, &tls.Config{RootCAs: roots(t, s), ServerName: "localhost"}); err != nil {
+			t.Errorf("cut off after %s: %v", files[made], err)
+		}
+	}
+}
+
 // pairFiles makes cert.pem and key.pem for a name in a folder of their own.
 func pairFiles(t *testing.T, name string) (cert, key string) {
 	t.Helper()
