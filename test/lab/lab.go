@@ -30,10 +30,11 @@ type Server struct {
 	Data     string
 	PortBase int
 
-	t    testing.TB
-	cmd  *exec.Cmd
-	args []string
-	out  syncBuffer
+	t     testing.TB
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when the process is gone
+	args  []string
+	out   syncBuffer
 }
 
 // Start runs `postern demo` with more arguments, waits until it answers, and ends it with the test.
@@ -45,8 +46,15 @@ func Start(t testing.TB, args ...string) *Server {
 // StartAt is Start with the server's data in a directory of the test's choice.
 func StartAt(t testing.TB, data string, args ...string) *Server {
 	t.Helper()
-	s := &Server{t: t, Data: data, PortBase: freePorts(t), args: args}
+	s := Prepare(t, data, args...)
 	s.Run()
+	return s
+}
+
+// Prepare is StartAt without the start.
+func Prepare(t testing.TB, data string, args ...string) *Server {
+	t.Helper()
+	s := &Server{t: t, Data: data, PortBase: freePorts(t), args: args}
 	t.Cleanup(func() {
 		s.Stop()
 		if t.Failed() {
@@ -56,8 +64,24 @@ func StartAt(t testing.TB, data string, args ...string) *Server {
 	return s
 }
 
-// Run starts the server on the data it had before.
+// Run starts the server on the data it had before, and waits until it answers.
 func (s *Server) Run() {
+	s.t.Helper()
+	s.Begin()
+	deadline := time.After(60 * time.Second)
+	for !s.ready() {
+		select {
+		case <-s.ended:
+			s.t.Fatalf("the server ended:\n%s", s.out.String())
+		case <-deadline:
+			s.t.Fatalf("the server is not ready:\n%s", s.out.String())
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// Begin is Run without the waiting.
+func (s *Server) Begin() {
 	s.t.Helper()
 	args := append([]string{"demo", "--data", s.Data, "--port-base", strconv.Itoa(s.PortBase)}, s.args...)
 	s.cmd = exec.Command(Binary(s.t), args...)
@@ -65,13 +89,9 @@ func (s *Server) Run() {
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	deadline := time.Now().Add(60 * time.Second)
-	for !s.ready() {
-		if time.Now().After(deadline) {
-			s.t.Fatalf("the server is not ready:\n%s", s.out.String())
-		}
-		<-time.After(10 * time.Millisecond)
-	}
+	cmd, ended := s.cmd, make(chan struct{})
+	s.ended = ended
+	go func() { _ = cmd.Wait(); close(ended) }()
 }
 
 // ready reports whether the server has opened everything.
@@ -86,25 +106,22 @@ func (s *Server) ready() bool {
 
 // Stop ends the server as ^C does and waits until it is gone.
 func (s *Server) Stop() {
-	if s.cmd == nil || s.cmd.ProcessState != nil {
+	if s.cmd == nil {
 		return
 	}
-	s.cmd.Process.Signal(os.Interrupt)
-	done := make(chan struct{})
-	go func() { s.cmd.Wait(); close(done) }()
+	_ = s.cmd.Process.Signal(os.Interrupt)
 	select {
-	case <-done:
+	case <-s.ended:
 	case <-time.After(30 * time.Second):
 		s.t.Error("the server did not end within 30 s of ^C")
-		s.cmd.Process.Kill()
-		<-done
+		s.Kill()
 	}
 }
 
-// Kill ends the server without a warning.
+// Kill ends the server without a warning and waits until it is gone.
 func (s *Server) Kill() {
-	s.cmd.Process.Kill()
-	s.cmd.Wait()
+	_ = s.cmd.Process.Kill()
+	<-s.ended
 }
 
 // PID is the server's process.
