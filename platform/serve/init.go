@@ -70,7 +70,7 @@ func Init(ctx context.Context, b Beginning) (Begun, error) {
 		return Begun{}, err
 	}
 	made.Config = filepath.Join(c.Data, configName)
-	return made, os.Rename(made.Config+fresh, made.Config)
+	return made, useFresh(made.Config)
 }
 
 // check fills in what was left out.

@@ -166,8 +166,25 @@ func writeConfig(c *config.Config) (string, error) {
 	if err := writeFresh(c, 0o600, os.Getegid()); err != nil {
 		return "", err
 	}
-	if err := os.Rename(path+fresh, path); err != nil {
-		return "", fmt.Errorf("writing the configuration: %w", err)
+	return path, useFresh(path)
+}
+
+// useFresh gives the fresh configuration its name, for good.
+func useFresh(path string) error {
+	err := os.Rename(path+fresh, path)
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
 	}
-	return path, nil
+	if err != nil {
+		return fmt.Errorf("writing the configuration: %w", err)
+	}
+	return nil
+}
+
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }

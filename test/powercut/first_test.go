@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,7 +28,7 @@ func cut(t *testing.T, s *lab.Server, disk *testdisk.Disk) {
 
 // A server whose very first start is cut off must start by itself the next time, whatever it had just made.
 func TestPowerCutDuringTheFirstStart(t *testing.T) {
-	for _, made := range []string{"tls", "tls/ca.key", "ca.pem", "tls/key.pem", "tls/cert.pem", "postern.toml", "postern.db", "postern.db-wal", "secret.key", "blobs", "spool", "admin.sock"} {
+	for _, made := range []string{"tls/ca.key", "ca.pem", "tls/key.pem", "tls/cert.pem", "postern.toml", "postern.db", "postern.db-wal", "secret.key", "admin.sock"} {
 		t.Run(strings.ReplaceAll(made, "/", "-"), func(t *testing.T) {
 			disk := testdisk.New(t, 64<<20)
 			s := lab.Prepare(t, filepath.Join(disk.Path(), "data"))
@@ -102,5 +103,43 @@ func TestPowerCutAfterAnAdministratorsCommand(t *testing.T) {
 		}
 		c.conn.Close()
 		s.Postern("verify")
+	}
+}
+
+// `postern init` says what it made when it is there to stay.
+func TestPowerCutAfterInit(t *testing.T) {
+	disk := testdisk.New(t, 64<<20)
+	for dir := disk.Path(); strings.HasPrefix(dir, os.TempDir()+"/"); dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil { // the server's user has to get there
+			t.Fatal(err)
+		}
+	}
+	data := filepath.Join(disk.Path(), "data")
+	config := filepath.Join(data, "postern.toml")
+	postern := func(args ...string) ([]byte, error) {
+		cmd := exec.Command(lab.Binary(t), args...)
+		cmd.Stdin = strings.NewReader(lab.Password + "\n")
+		return cmd.CombinedOutput()
+	}
+	begin := []string{"init", "--data", data, "--hostname", "mail.example.org", "--user", "nobody"}
+	out, err := postern(begin...)
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	before, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(disk.CutPower(), disk.Restore()); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := os.ReadFile(config); err != nil || string(after) != string(before) {
+		t.Fatalf("the configuration is %q, %v", after, err)
+	}
+	if out, err := postern("verify", "--config", config); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+	if out, err := postern(begin...); err == nil || !strings.Contains(string(out), "holds a server already") {
+		t.Errorf("init makes it again: %v: %s", err, out)
 	}
 }
