@@ -16,7 +16,7 @@ type places map[string]*found
 // read reads everything a person has and compares every message with the letter that it is.
 func (tr *trial) read(p *person) places {
 	tr.t.Helper()
-	c, err := dialIMAP(tr.server, p)
+	c, err := dialIMAP(tr.server, tr.trust, p)
 	if err != nil {
 		tr.t.Fatal(err)
 	}

@@ -44,7 +44,7 @@ func TestPowerCutDuringTheFirstStart(t *testing.T) {
 			}
 			cut(t, s, disk)
 			s.Run()
-			c, err := dialIMAP(s, &person{address: "alice@example.test"})
+			c, err := dialIMAP(s, s.TLS(), &person{address: "alice@example.test"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -97,7 +97,7 @@ func TestPowerCutAfterAnAdministratorsCommand(t *testing.T) {
 				t.Errorf("%s is not there: %s", list[1], out)
 			}
 		}
-		c, err := dialIMAP(s, &person{address: user})
+		c, err := dialIMAP(s, s.TLS(), &person{address: user})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -45,7 +45,7 @@ func (o *owner) owns(name string) bool {
 func (o *owner) name() string { return "imap" }
 
 func (o *owner) connect() (err error) {
-	o.c, err = dialIMAP(o.tr.server, o.p)
+	o.c, err = dialIMAP(o.tr.server, o.tr.trust, o.p)
 	return err
 }
 
@@ -300,7 +300,7 @@ type appender struct {
 func (w *appender) name() string { return "append" }
 
 func (w *appender) connect() (err error) {
-	w.c, err = dialIMAP(w.tr.server, w.p)
+	w.c, err = dialIMAP(w.tr.server, w.tr.trust, w.p)
 	return err
 }
 

@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"crypto/tls"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"strconv"
@@ -41,7 +43,7 @@ type mailer struct {
 }
 
 // dialMX connects as a server of the world does, some with TLS.
-func dialMX(s *lab.Server, secure bool) (*mailer, error) {
+func dialMX(s *lab.Server, trust *tls.Config, secure bool) (*mailer, error) {
 	conn, err := net.DialTimeout("tcp", s.Address(25), answerWithin)
 	if err != nil {
 		return nil, err
@@ -51,7 +53,7 @@ func dialMX(s *lab.Server, secure bool) (*mailer, error) {
 	err = m.greet()
 	if err == nil && secure {
 		if err = m.say("STARTTLS\r\n", "220"); err == nil {
-			over := tls.Client(conn, s.TLS())
+			over := tls.Client(conn, trust)
 			m.conn, m.r = over, bufio.NewReader(over)
 			err = m.say("EHLO sender.example\r\n", "250")
 		}
@@ -60,8 +62,8 @@ func dialMX(s *lab.Server, secure bool) (*mailer, error) {
 }
 
 // dialSubmission connects as a user does.
-func dialSubmission(s *lab.Server, p *person) (*mailer, error) {
-	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: answerWithin}, "tcp", s.Address(465), s.TLS())
+func dialSubmission(s *lab.Server, trust *tls.Config, p *person) (*mailer, error) {
+	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: answerWithin}, "tcp", s.Address(465), trust)
 	if err != nil {
 		return nil, err
 	}
@@ -127,10 +129,39 @@ func (m *mailer) expect(code string) error {
 
 // send gives one message and tells what became of it.
 func (m *mailer) send(from string, to []string, text []byte) (fate, error) {
+	if err := m.envelope(from, to, len(text)); err != nil {
+		return refused, err
+	}
+	err := m.say(stuffed(text), "250")
+	if err == nil {
+		return accepted, nil
+	}
+	if _, ok := err.(*refusal); ok {
+		return refused, err
+	}
+	return unknown, err
+}
+
+// abandon gives one message and goes away before the answer.
+func (m *mailer) abandon(from string, to []string, text []byte) error {
+	if err := m.envelope(from, to, len(text)); err != nil {
+		return err
+	}
+	_, err := io.WriteString(m.conn, stuffed(text))
+	return errors.Join(err, m.conn.Close())
+}
+
+// stuffed is a text as it follows DATA. RFC 5321 4.5.2
+func stuffed(text []byte) string {
+	return string(bytes.ReplaceAll(text, []byte("\r\n."), []byte("\r\n.."))) + ".\r\n"
+}
+
+// envelope comes as far as DATA.
+func (m *mailer) envelope(from string, to []string, size int) error {
 	m.patience()
 	var b bytes.Buffer
 	codes := []string{"250"}
-	fmt.Fprintf(&b, "MAIL FROM:<%s> SIZE=%d\r\n", from, len(text))
+	fmt.Fprintf(&b, "MAIL FROM:<%s> SIZE=%d\r\n", from, size)
 	for _, a := range to {
 		fmt.Fprintf(&b, "RCPT TO:<%s>\r\n", a)
 		codes = append(codes, "250")
@@ -139,20 +170,10 @@ func (m *mailer) send(from string, to []string, text []byte) (fate, error) {
 	if err == nil {
 		err = m.say("DATA\r\n", "354")
 	}
-	if err != nil {
-		if _, ok := err.(*refusal); ok {
-			_ = m.say("RSET\r\n", "250")
-		}
-		return refused, err
+	if _, no := err.(*refusal); no {
+		_ = m.say("RSET\r\n", "250")
 	}
-	err = m.say(string(bytes.ReplaceAll(text, []byte("\r\n."), []byte("\r\n..")))+".\r\n", "250")
-	if err == nil {
-		return accepted, nil
-	}
-	if _, ok := err.(*refusal); ok {
-		return refused, err
-	}
-	return unknown, err
+	return err
 }
 
 // world sends mail from elsewhere to our people.
@@ -166,7 +187,7 @@ type world struct {
 func (w *world) name() string { return "smtp" }
 
 func (w *world) connect() (err error) {
-	w.m, err = dialMX(w.tr.server, w.secure)
+	w.m, err = dialMX(w.tr.server, w.tr.trust, w.secure)
 	return err
 }
 
@@ -181,6 +202,10 @@ func (w *world) step() error {
 	d := &delivery{from: "someone@sender.example"}
 	l, text := w.tr.ledger.write(w.r, d, d.from, to...)
 	d.again = text
+	if w.tr.doomed && w.r.IntN(15) == 0 {
+		w.tr.count("smtp left without an answer")
+		return errors.Join(w.m.abandon(d.from, l.recipients(), text), w.connect())
+	}
 	return w.tr.send(w.m, l, d.from, text)
 }
 
@@ -195,7 +220,7 @@ type submitter struct {
 func (s *submitter) name() string { return "submission" }
 
 func (s *submitter) connect() (err error) {
-	s.m, err = dialSubmission(s.tr.server, s.p)
+	s.m, err = dialSubmission(s.tr.server, s.tr.trust, s.p)
 	return err
 }
 

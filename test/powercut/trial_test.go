@@ -1,6 +1,7 @@
 package powercut_test
 
 import (
+	"crypto/tls"
 	"errors"
 	"maps"
 	"math/rand/v2"
@@ -61,6 +62,7 @@ type trial struct {
 	seed   uint64
 	r      *rand.Rand // the test's own; each worker has another
 	server *lab.Server
+	trust  *tls.Config
 	dns    *testdns.Server
 	near   *receiver
 	ledger *ledger
@@ -73,6 +75,7 @@ type trial struct {
 	// full is set while the disk may be full: refusals are in order then.
 	full    atomic.Bool
 	acks    atomic.Int64
+	doomed  bool // the load will end with a crash
 	round   uint64
 	crashes int
 	mu      sync.Mutex
@@ -92,6 +95,7 @@ func newTrial(t *testing.T, data string) *trial {
 	tr.dns = testdns.Start(t, "near.example. 5 IN MX 10 mx.near.example.\nmx.near.example. 5 IN A "+nearIP+"\n")
 	tr.dns.SetFailure(farDomain, testdns.ServFail())
 	tr.server = lab.StartAt(t, data, "--dns", tr.dns.Addr())
+	tr.trust = tr.server.TLS()
 	tr.server.Postern("settings", "set", "smtp.max_errors", "1000")
 	tr.addPeople()
 	return tr
@@ -107,7 +111,7 @@ func (tr *trial) addPeople() {
 		p := &person{address: name + "@example.test"}
 		p.owners = []*owner{newOwner(tr, p, "A"), newOwner(tr, p, "B")}
 		tr.people = append(tr.people, p)
-		c, err := dialIMAP(tr.server, p)
+		c, err := dialIMAP(tr.server, tr.trust, p)
 		if err != nil {
 			tr.t.Fatal(err)
 		}
@@ -281,6 +285,7 @@ func (tr *trial) kill() {
 func (tr *trial) crash(crash, restore func() error) {
 	tr.t.Helper()
 	tr.crashes++
+	tr.doomed = true
 	l := tr.load()
 	tr.crashing.Store(true)
 	err := crash()
@@ -298,6 +303,7 @@ func (tr *trial) crash(crash, restore func() error) {
 	tr.disk.Store(alive)
 	tr.server.Run()
 	tr.crashing.Store(false)
+	tr.doomed = false
 	tr.check()
 	tr.sendAgain()
 }
@@ -312,7 +318,7 @@ func (tr *trial) sendAgain() {
 		}
 		var err error
 		if m == nil {
-			if m, err = dialMX(tr.server, false); err != nil {
+			if m, err = dialMX(tr.server, tr.trust, false); err != nil {
 				tr.t.Fatal(err)
 			}
 			defer m.conn.Close()
