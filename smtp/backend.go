@@ -4,12 +4,12 @@ import (
 	"context"
 	"crypto/tls"
 	"net/netip"
-	"strings"
 	"time"
 
 	"postern/internal/address"
 	"postern/internal/sasl"
 	"postern/internal/spool"
+	"postern/smtp/queue/dsn"
 )
 
 // Role says whom a server listens to.
@@ -140,32 +140,15 @@ type Recipient struct {
 }
 
 // Notify says which notifications a sender wants for a recipient (RFC 3461 4.1). Zero means that NOTIFY was absent.
-type Notify uint8
+type Notify = dsn.Notify
 
 // The values of NOTIFY. NotifyNever stands alone.
 const (
-	NotifyNever Notify = 1 << iota
-	NotifySuccess
-	NotifyFailure
-	NotifyDelay
+	NotifyNever   = dsn.NotifyNever
+	NotifySuccess = dsn.NotifySuccess
+	NotifyFailure = dsn.NotifyFailure
+	NotifyDelay   = dsn.NotifyDelay
 )
-
-// String is the value of the NOTIFY parameter, "" for zero.
-func (n Notify) String() string {
-	if n&NotifyNever != 0 {
-		return "NEVER"
-	}
-	var words []string
-	for _, w := range []struct {
-		bit  Notify
-		name string
-	}{{NotifySuccess, "SUCCESS"}, {NotifyFailure, "FAILURE"}, {NotifyDelay, "DELAY"}} {
-		if n&w.bit != 0 {
-			words = append(words, w.name)
-		}
-	}
-	return strings.Join(words, ",")
-}
 
 // Throttle limits connections and guesses at passwords; *throttle.Throttle is one.
 type Throttle interface {

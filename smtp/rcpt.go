@@ -5,6 +5,7 @@ import (
 
 	"postern/internal/address"
 	"postern/internal/reply"
+	"postern/smtp/queue/dsn"
 )
 
 // rcpt is RCPT TO (RFC 5321 4.1.1.3).
@@ -78,7 +79,9 @@ func (c *connection) rcptParam(r *Recipient, p param) error {
 	ok := false
 	switch p.key {
 	case "NOTIFY":
-		r.Notify, ok = parseNotify(p.value)
+		var err error
+		r.Notify, err = dsn.ParseNotify(p.value)
+		ok = err == nil
 	case "ORCPT":
 		r.ORCPT, ok = parseORCPT(p.value, c.transaction.SMTPUTF8)
 	default:
@@ -88,30 +91,6 @@ func (c *connection) rcptParam(r *Recipient, p param) error {
 		return badParam(p)
 	}
 	return nil
-}
-
-// parseNotify is RFC 3461 4.1: NEVER alone, or a list.
-func parseNotify(s string) (n Notify, ok bool) {
-	for word := range strings.SplitSeq(s, ",") {
-		var bit Notify
-		switch strings.ToUpper(word) {
-		case "NEVER":
-			bit = NotifyNever
-		case "SUCCESS":
-			bit = NotifySuccess
-		case "FAILURE":
-			bit = NotifyFailure
-		case "DELAY":
-			bit = NotifyDelay
-		default:
-			return 0, false
-		}
-		if n&bit != 0 {
-			return 0, false
-		}
-		n |= bit
-	}
-	return n, n&NotifyNever == 0 || n == NotifyNever
 }
 
 // parseORCPT decodes "addr-type;xtext" (RFC 3461 4.2). For the type "utf-8" RFC 6533 3 has an encoding of its own.

@@ -58,7 +58,7 @@ func (p *plan) add(r smtp.Recipient, res directory.Resolution) {
 			via = address.Address{}
 		}
 		if p.first(place{name: to.Key()}) {
-			p.external = append(p.external, leg{to: queue.Recipient{Address: to, Notify: queue.Notify(r.Notify), ORCPT: xtextAddress(r.ORCPT)}, via: via})
+			p.external = append(p.external, leg{to: queue.Recipient{Address: to, Notify: r.Notify, ORCPT: xtextAddress(r.ORCPT)}, via: via})
 		}
 	}
 }

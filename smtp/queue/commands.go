@@ -157,10 +157,12 @@ func (q *Queue) Count(ctx context.Context, f Filter) (int64, error) {
 	return n, err
 }
 
-// Retry makes the chosen recipients due now; held ones stay held. It gives their number, as the others do.
+// Retry makes the chosen recipients due now, also at destinations that rest since they could not be reached; held ones
+// stay held. It gives their number, as the others do.
 func (q *Queue) Retry(ctx context.Context, f Filter) (int64, error) {
 	held := false
 	f.Held = &held
+	q.sched.endRests()
 	return q.update(ctx, f, func(now int64) (string, []any) { return "next_attempt = ?", []any{now} })
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"postern/internal/address"
+	"postern/smtp/queue/dsn"
 )
 
 // ID names a message, or a recipient of one, in the queue. Ids rise with time and are never used twice.
@@ -60,59 +61,13 @@ type Recipient struct {
 	ORCPT string
 }
 
-// Notify is RCPT's NOTIFY parameter (RFC 3461 4.1). Zero: it was not given, which asks for failures and delays.
-type Notify uint8
+// Notify is RCPT's NOTIFY parameter (RFC 3461 4.1).
+type Notify = dsn.Notify
 
-// The values of NOTIFY; all but NotifyNever may be joined.
+// The values of NOTIFY.
 const (
-	NotifyNever Notify = 1 << iota
-	NotifySuccess
-	NotifyFailure
-	NotifyDelay
+	NotifyNever   = dsn.NotifyNever
+	NotifySuccess = dsn.NotifySuccess
+	NotifyFailure = dsn.NotifyFailure
+	NotifyDelay   = dsn.NotifyDelay
 )
-
-// ParseNotify reads the value of a NOTIFY parameter.
-func ParseNotify(value string) (Notify, error) {
-	var n Notify
-	for word := range strings.SplitSeq(value, ",") {
-		var bit Notify
-		switch strings.ToUpper(word) {
-		case "NEVER":
-			bit = NotifyNever
-		case "SUCCESS":
-			bit = NotifySuccess
-		case "FAILURE":
-			bit = NotifyFailure
-		case "DELAY":
-			bit = NotifyDelay
-		default:
-			return 0, fmt.Errorf("NOTIFY has no value %q", word)
-		}
-		if n&bit != 0 {
-			return 0, fmt.Errorf("NOTIFY names %s twice", strings.ToUpper(word))
-		}
-		n |= bit
-	}
-	if n&NotifyNever != 0 && n != NotifyNever {
-		return 0, fmt.Errorf("NOTIFY=NEVER stands alone")
-	}
-	return n, nil
-}
-
-// String is the value as it stands in a RCPT command, "" if it was not given.
-func (n Notify) String() string {
-	var words []string
-	for _, w := range []struct {
-		bit  Notify
-		word string
-	}{{NotifyNever, "NEVER"}, {NotifySuccess, "SUCCESS"}, {NotifyFailure, "FAILURE"}, {NotifyDelay, "DELAY"}} {
-		if n&w.bit != 0 {
-			words = append(words, w.word)
-		}
-	}
-	return strings.Join(words, ",")
-}
-
-func (n Notify) success() bool { return n&NotifySuccess != 0 }
-func (n Notify) failure() bool { return n == 0 || n&NotifyFailure != 0 }
-func (n Notify) delay() bool   { return n == 0 || n&NotifyDelay != 0 }

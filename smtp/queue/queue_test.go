@@ -430,6 +430,27 @@ func TestAnUnreachableDestinationRestsWithAllItsMail(t *testing.T) {
 	})
 }
 
+func TestAManualRetryEndsTheRestOfAnUnreachableDestination(t *testing.T) {
+	inLab(t, func(l *lab) {
+		var up atomic.Bool
+		l.setDeliver(func(_ context.Context, job *queue.Job) []queue.Outcome {
+			if !up.Load() {
+				return all(job, queue.Outcome{Err: reply.New(451, "4.4.1", "not reached"), Unreachable: true})
+			}
+			return all(job, queue.Outcome{})
+		})
+		l.enqueue(l.message("r@down.test"))
+		l.Start()
+		synctest.Wait()
+		up.Store(true)
+		if n, err := l.Retry(t.Context(), queue.Filter{}); n != 1 || err != nil {
+			t.Fatalf("%d chosen, %v", n, err)
+		}
+		synctest.Wait()
+		l.mustBeEmpty()
+	})
+}
+
 // More than a share of an unreachable destination's mail: it comes into memory portion by portion, and all of it leaves
 // once the destination is back.
 func TestMuchMailForAnUnreachableDestinationIsNotForgotten(t *testing.T) {
@@ -784,21 +805,6 @@ func TestManyMessagesLeaveAndEachOnce(t *testing.T) {
 		}
 		l.mustBeEmpty()
 	})
-}
-
-func TestNotifyIsReadAsTheRFCSays(t *testing.T) {
-	for s, want := range map[string]queue.Notify{
-		"NEVER": queue.NotifyNever, "success": queue.NotifySuccess, "SUCCESS,FAILURE,DELAY": queue.NotifySuccess | queue.NotifyFailure | queue.NotifyDelay,
-	} {
-		if n, err := queue.ParseNotify(s); n != want || err != nil || !strings.EqualFold(n.String(), s) {
-			t.Errorf("%s: %v %v", s, n, err)
-		}
-	}
-	for _, s := range []string{"", "NEVER,SUCCESS", "SUCCESS,SUCCESS", "ALWAYS", "SUCCESS,", " SUCCESS"} {
-		if n, err := queue.ParseNotify(s); err == nil {
-			t.Errorf("%q is %v", s, n)
-		}
-	}
 }
 
 func TestIDsAreReadAsTheyAreShown(t *testing.T) {

@@ -477,6 +477,15 @@ func (s *scheduler) deferWaiting(d *dest, cause *reply.Error) {
 	}
 }
 
+// endRests has destinations that could not be reached tried again at once, because somebody asked for it who may know more.
+func (s *scheduler) endRests() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for d := range s.resting {
+		d.restEnds = time.Time{}
+	}
+}
+
 // settleAll gives all recipients of a task one outcome without a try.
 func (s *scheduler) settleAll(name string, t *task, o Outcome) {
 	l := s.loadTask(name, t)

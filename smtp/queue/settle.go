@@ -139,7 +139,7 @@ func (q *Queue) fates(l *loaded, outcomes []Outcome, now time.Time) []fate {
 		default:
 			f.kind = Deferred
 			f.next = q.nextAttempt(l, f.row.attempts, now, jitter, limits)
-			f.told = !f.row.delayTold && f.row.notify.delay() && l.from != "" && now.UnixMilli() >= l.arrived+limits.DelayNotice.Milliseconds()
+			f.told = !f.row.delayTold && f.row.notify.WantsDelay() && l.from != "" && now.UnixMilli() >= l.arrived+limits.DelayNotice.Milliseconds()
 		}
 		list = append(list, f)
 	}
@@ -216,11 +216,11 @@ func (q *Queue) notices(ctx context.Context, l *loaded, fates []fate, now time.T
 func (f fate) action() dsn.Action {
 	n := f.row.notify
 	switch {
-	case (f.kind == Failed || f.kind == Expired) && n.failure():
+	case (f.kind == Failed || f.kind == Expired) && n.WantsFailure():
 		return dsn.Failed
 	case f.kind == Deferred && f.told:
 		return dsn.Delayed
-	case f.kind == Delivered && f.outcome.Relayed && n.success():
+	case f.kind == Delivered && f.outcome.Relayed && n.WantsSuccess():
 		return dsn.Relayed
 	}
 	return ""
