@@ -443,7 +443,7 @@ func TestAManualRetryEndsTheRestOfAnUnreachableDestination(t *testing.T) {
 		l.Start()
 		synctest.Wait()
 		up.Store(true)
-		if n, err := l.Retry(t.Context(), queue.Filter{}); n != 1 || err != nil {
+		if n, err := l.Retry(context.Background(), queue.Filter{}); n != 1 || err != nil {
 			t.Fatalf("%d chosen, %v", n, err)
 		}
 		synctest.Wait()
