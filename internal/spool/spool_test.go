@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"postern/internal/testenv"
 )
 
 func newDir(t testing.TB) *Dir {
@@ -122,7 +124,7 @@ func TestLeftoversAreRemovedAndStrangersAreNot(t *testing.T) {
 func TestDiskFullIsReportedAndStays(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
-		t.Skip("missing: /dev/full: ", err)
+		testenv.Missing(t, "/dev/full, which Linux has: %v", err)
 	}
 	w := newDir(t).NewWriter()
 	w.file = full
