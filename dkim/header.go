@@ -17,6 +17,8 @@ var (
 	ErrHeaderTooBig = errors.New("dkim: the message header is too big")
 	// ErrBareNewline: the message holds a CR or LF alone; it would not arrive as it was signed.
 	ErrBareNewline = errors.New("dkim: the message holds a bare CR or LF")
+	// ErrHeaderFields: there is no From field, or more fields of the kinds that are signed than a signature can name.
+	ErrHeaderFields = errors.New("dkim: no From field, or too many header fields of the kinds that are signed")
 )
 
 // field is one header field as it stands in the message, folds and line ends included.

@@ -79,7 +79,7 @@ func (h header) toSign() (names []string, covered []byte, err error) {
 	}
 	pick := h.picker()
 	if len(pick["from"]) == 0 {
-		return nil, nil, errors.New("dkim: the message has no From field") // RFC 6376 5.4
+		return nil, nil, ErrHeaderFields // RFC 6376 5.4
 	}
 	add := func(name string, once bool) {
 		key := strings.ToLower(name)
@@ -98,7 +98,7 @@ func (h header) toSign() (names []string, covered []byte, err error) {
 		add(name, true)
 	}
 	if len(names) > maxSigned {
-		return nil, nil, errors.New("dkim: too many header fields of the kinds that are signed")
+		return nil, nil, ErrHeaderFields
 	}
 	return names, covered, nil
 }

@@ -169,5 +169,10 @@ func (f *Flow) sign(ctx context.Context, domain string, prefix []byte, p *parcel
 	if err != nil || len(keys) == 0 {
 		return nil, err
 	}
-	return dkim.Sign(p.content, p.content.Size(), prefix, keys, f.Clock.Now())
+	signature, err := dkim.Sign(p.content, p.content.Size(), prefix, keys, f.Clock.Now())
+	if errors.Is(err, dkim.ErrBareNewline) || errors.Is(err, dkim.ErrHeaderFields) || errors.Is(err, dkim.ErrHeaderTooBig) {
+		// It will be as it is at every further try.
+		return nil, reply.Wrap(err, 554, "5.6.0", "The message cannot be signed: its header is broken, or has too many fields of one kind")
+	}
+	return signature, err
 }

@@ -308,3 +308,11 @@ func dataPhaseTo(t *testing.T, s *lab.Server, port int, to string) (*bufio.Reade
 	}
 	return r, conn, func() { conn.Close() }
 }
+
+func TestWhatCannotBeSignedIsRefusedForGood(t *testing.T) {
+	s := lab.Start(t)
+	mail := "From: alice@example.test\r\n" + strings.Repeat("List-Id: <a.example.test>\r\n", 300) + "\r\nHello.\r\n"
+	if err := submit(t, s, "alice@example.test").SendMail("alice@example.test", []string{"far@elsewhere.example"}, strings.NewReader(mail)); code(err) != 554 {
+		t.Errorf("300 fields of a kind that is signed: %v", err)
+	}
+}
