@@ -1,0 +1,189 @@
+// Package lexicon knows the phrases by which unwanted mail of a kind is recognised: what writes of millions to be
+// transferred, of mailboxes that are full, of pills.
+//
+// One phrase proves nothing; several different ones of a kind do. The list, phrases.tsv, is written from knowledge of the
+// trade, not learnt from a corpus, so that it holds for mail of other years. A [Matcher] follows a text word by word, all
+// phrases at once, in time linear in the text.
+package lexicon
+
+import (
+	_ "embed"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"postern/antispam/words"
+)
+
+// Kind is what phrases are about.
+type Kind uint8
+
+// The kinds, by their names in the list.
+const (
+	Fraud    Kind = iota // advance-fee fraud, lotteries
+	Phish                // accounts to be verified
+	Mailbox              // full mailboxes, expiring passwords
+	Extort               // hacked webcams
+	Pharma               // pills without prescription
+	Health               // miracles against fat and age
+	Adult                // pornography
+	Dating               // lonely strangers
+	Loan                 // credit, debt, insurance
+	Money                // riches from home
+	Stock                // shares that will rise
+	Prize                // winners, surveys, gift cards
+	SEO                  // offers to one's website and business
+	Casino               // games of chance
+	Replica              // imitated goods
+	Software             // cheap software, bought degrees
+	Crypto               // coins that double
+	Renewal              // subscriptions to be cancelled by telephone
+	Parcel               // parcels that wait for a fee
+	Lure                 // attachments to be opened
+	Bulk                 // excuses for bulk mail
+	Urgent               // pressure to act
+	Greeting             // dear nobody in particular
+	Abroad               // the same in other languages
+	Kinds
+)
+
+var names = [Kinds]string{"fraud", "phish", "mailbox", "extort", "pharma", "health", "adult", "dating", "loan", "money", "stock", "prize",
+	"seo", "casino", "replica", "software", "crypto", "renewal", "parcel", "lure", "bulk", "urgent", "greeting", "abroad"}
+
+// String is the kind's name in the list.
+func (k Kind) String() string { return names[k] }
+
+//go:embed phrases.tsv
+var list string
+
+// number is what words of digits are taken for.
+var number = words.Hash("#")
+
+// phrase is an entry of the list.
+type phrase struct {
+	text   string
+	kind   Kind
+	weight int
+}
+
+// Lexicon is the list, ready to be followed. It is immutable.
+type Lexicon struct {
+	phrases []phrase
+	// next leads from a place in a phrase by a word to the next place; places are numbered from 1, 0 is the beginning.
+	next map[step]place
+	// first are the words that begin phrases, so that most words are done with one look.
+	first map[uint64]place
+}
+
+type step struct {
+	from int32
+	word uint64
+}
+
+// place is where one stands after a word.
+type place struct {
+	at     int32
+	phrase int32 // that ends here, plus one; 0 for none
+}
+
+// New reads the list that the program carries.
+func New() *Lexicon {
+	l, err := parse(list)
+	if err != nil {
+		panic(err) // a test reads it
+	}
+	return l
+}
+
+func parse(text string) (*Lexicon, error) {
+	l := &Lexicon{next: map[step]place{}, first: map[uint64]place{}}
+	var places int32
+	known := map[string]int{}
+	for i, line := range strings.Split(text, "\n") {
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		p, err := parseLine(line)
+		if err != nil {
+			return nil, fmt.Errorf("phrases.tsv line %d: %w", i+1, err)
+		}
+		if before := known[p.text]; before > 0 {
+			return nil, fmt.Errorf("phrases.tsv line %d: %q stands in line %d already", i+1, p.text, before)
+		}
+		known[p.text] = i + 1
+		l.phrases = append(l.phrases, p)
+		l.add(p.text, int32(len(l.phrases)), &places)
+	}
+	return l, nil
+}
+
+func parseLine(line string) (p phrase, err error) {
+	fields := strings.Split(line, "\t")
+	if len(fields) != 3 {
+		return p, fmt.Errorf("%d columns, not 3", len(fields))
+	}
+	if p.weight, err = strconv.Atoi(fields[1]); err != nil || p.weight < 1 || p.weight > 20 {
+		return p, fmt.Errorf("the weight %q is not from 1 to 20", fields[1])
+	}
+	for p.kind = 0; p.kind < Kinds && names[p.kind] != fields[0]; p.kind++ {
+	}
+	if p.kind == Kinds {
+		return p, fmt.Errorf("no kind %q", fields[0])
+	}
+	p.text = fields[2]
+	folded := foldPhrase(p.text)
+	if folded != p.text {
+		return p, fmt.Errorf("%q is written %q in words", p.text, folded)
+	}
+	return p, nil
+}
+
+// foldPhrase writes a phrase as its words come out of a text.
+func foldPhrase(text string) string {
+	var out []string
+	for _, part := range strings.Fields(text) {
+		if part == "#" {
+			out = append(out, part)
+			continue
+		}
+		words.Split([]byte(part), new(words.Stats), func(w *words.Word) bool {
+			out = append(out, string(w.Text))
+			return true
+		})
+	}
+	return strings.Join(out, " ")
+}
+
+func (l *Lexicon) add(text string, number int32, places *int32) {
+	list := strings.Fields(text)
+	at := int32(0)
+	for i, word := range list {
+		h := words.Hash(word)
+		p, ok := l.look(at, h)
+		if !ok {
+			*places++
+			p.at = *places
+		}
+		if i == len(list)-1 {
+			p.phrase = number
+		}
+		if at == 0 {
+			l.first[h] = p
+		} else {
+			l.next[step{at, h}] = p
+		}
+		at = p.at
+	}
+}
+
+func (l *Lexicon) look(at int32, word uint64) (place, bool) {
+	if at == 0 {
+		p, ok := l.first[word]
+		return p, ok
+	}
+	p, ok := l.next[step{at, word}]
+	return p, ok
+}
+
+// Phrases is the number of phrases.
+func (l *Lexicon) Phrases() int { return len(l.phrases) }

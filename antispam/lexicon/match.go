@@ -1,0 +1,86 @@
+package lexicon
+
+import "postern/antispam/words"
+
+// maxOpen bounds the phrases that are under way at once; no text needs more.
+const maxOpen = 16
+
+// Matcher follows texts and counts the different phrases that it met. The zero value with a Lexicon is ready.
+type Matcher struct {
+	Lexicon *Lexicon
+
+	open  [maxOpen]int32
+	n     int
+	seen  []bool
+	found []int32
+	sums  [Kinds]int
+	kinds [Kinds]int
+}
+
+// Reset forgets everything that was met.
+func (m *Matcher) Reset() {
+	for _, p := range m.found {
+		m.seen[p] = false
+	}
+	m.n, m.found, m.sums, m.kinds = 0, m.found[:0], [Kinds]int{}, [Kinds]int{}
+	if m.seen == nil {
+		m.seen = make([]bool, len(m.Lexicon.phrases))
+	}
+}
+
+// End says that the text has ended: no phrase goes on in the next one.
+func (m *Matcher) End() { m.n = 0 }
+
+// Word takes the next word of the text.
+func (m *Matcher) Word(w *words.Word) {
+	h := w.Hash
+	if w.Digits && !w.Letters {
+		h = number
+	}
+	kept := 0
+	for _, at := range m.open[:m.n] {
+		if p, ok := m.Lexicon.next[step{at, h}]; ok {
+			m.met(p)
+			m.open[kept] = p.at
+			kept++
+		}
+	}
+	m.n = kept
+	p, ok := m.Lexicon.first[h]
+	if !ok {
+		return
+	}
+	m.met(p)
+	if m.n < maxOpen {
+		m.open[m.n] = p.at
+		m.n++
+	}
+}
+
+func (m *Matcher) met(p place) {
+	if p.phrase == 0 || m.seen[p.phrase-1] {
+		return
+	}
+	i := p.phrase - 1
+	m.seen[i] = true
+	m.found = append(m.found, i)
+	m.sums[m.Lexicon.phrases[i].kind] += m.Lexicon.phrases[i].weight
+	m.kinds[m.Lexicon.phrases[i].kind]++
+}
+
+// Weight is the sum of the weights of the different phrases of a kind that were met; 10 is one telling phrase.
+func (m *Matcher) Weight(k Kind) int { return m.sums[k] }
+
+// Count is the number of different phrases of a kind that were met.
+func (m *Matcher) Count(k Kind) int { return m.kinds[k] }
+
+// Found gives the phrases of a kind that were met, in the order of meeting.
+func (m *Matcher) Found(k Kind) []string {
+	var list []string
+	for _, i := range m.found {
+		if p := m.Lexicon.phrases[i]; p.kind == k {
+			list = append(list, p.text)
+		}
+	}
+	return list
+}
