@@ -1,0 +1,163 @@
+package htmltext
+
+import "unicode/utf8"
+
+// textBuffer collects one kind of text within its limit. White space is put off until something follows it.
+type textBuffer struct {
+	b    []byte
+	gap  byte // what is due before the next text: 0, ' ' or '\n'
+	most int
+	cut  bool
+}
+
+func (t *textBuffer) reset(b []byte, most int) { *t = textBuffer{b: b[:0], most: most} }
+
+// space asks for white space before the next text; a line end is more than a space.
+func (t *textBuffer) space(c byte) {
+	if t.gap != '\n' {
+		t.gap = c
+	}
+}
+
+func (t *textBuffer) write(b []byte) {
+	if t.cut {
+		return
+	}
+	if t.gap != 0 {
+		if len(t.b) > 0 && len(t.b) < t.most {
+			t.b = append(t.b, t.gap)
+		}
+		t.gap = 0
+	}
+	if room := t.most - len(t.b); len(b) > room {
+		b, t.cut = b[:room], true
+	}
+	t.b = append(t.b, b...)
+}
+
+// Classes of bytes in text.
+const (
+	plain   = iota
+	white   // collapses
+	control // is dropped
+	markup  // "<"
+	amp     // "&"
+	lead    // may begin a character without width or another white space
+)
+
+var classes = func() (c [256]uint8) {
+	for i := range 0x20 {
+		c[i] = control
+	}
+	c[0x7f] = control
+	for _, b := range " \t\r\n\f" {
+		c[b] = white
+	}
+	c['<'], c['&'] = markup, amp
+	// The first bytes of the characters that widthless and blank know.
+	for _, b := range []byte{0xc2, 0xcd, 0xe1, 0xe2, 0xe3, 0xef, 0xf3} {
+		c[b] = lead
+	}
+	return c
+}()
+
+// words reads text up to the next "<" or the end of the window.
+func (s *scanner) words() {
+	chunk := s.in.buf[s.in.pos:s.in.end]
+	i := 0
+	for i < len(chunk) {
+		start := i
+		for i < len(chunk) && classes[chunk[i]] == plain {
+			i++
+		}
+		if i > start {
+			s.write(chunk[start:i])
+			continue
+		}
+		switch classes[chunk[i]] {
+		case white:
+			s.out.space(' ')
+		case control:
+			s.d.ControlBytes++
+		case markup:
+			s.in.pos += i
+			return
+		case amp:
+			s.in.pos += i
+			s.entity()
+			chunk, i = s.in.buf[s.in.pos:s.in.end], -1
+		case lead:
+			s.in.pos += i
+			s.in.pos += s.wide(s.in.look(utf8.UTFMax))
+			chunk, i = s.in.buf[s.in.pos:s.in.end], -1
+		}
+		i++
+	}
+	s.in.pos += i
+}
+
+// wide handles a character that may be special, or writes it, and gives its length.
+func (s *scanner) wide(b []byte) int {
+	r, n := utf8.DecodeRune(b)
+	switch {
+	case r == utf8.RuneError:
+		s.write(b[:1])
+		return 1
+	case isBlank(r):
+		s.out.space(' ')
+	case isWidthless(r):
+		s.d.ZeroWidth++
+	default:
+		s.write(b[:n])
+	}
+	return n
+}
+
+// isBlank tells white space of Unicode; U+3164 and U+2800 are drawn as blanks too.
+func isBlank(r rune) bool {
+	switch {
+	case r == 0xa0, r == 0x1680, 0x2000 <= r && r <= 0x200a, r == 0x2028, r == 0x2029, r == 0x202f, r == 0x205f, r == 0x2800, r == 0x3000, r == 0x3164:
+		return true
+	}
+	return false
+}
+
+// isWidthless tells characters that are drawn as nothing.
+func isWidthless(r rune) bool {
+	switch {
+	case r == 0xad, r == 0x34f, r == 0x115f, r == 0x1160, r == 0x17b4, r == 0x17b5, 0x180b <= r && r <= 0x180e,
+		0x200b <= r && r <= 0x200f, 0x202a <= r && r <= 0x202e, 0x2060 <= r && r <= 0x206f, 0xfe00 <= r && r <= 0xfe0f,
+		r == 0xfeff, r == 0xffa0, 0xe0000 <= r && r <= 0xe0fff:
+		return true
+	}
+	return false
+}
+
+// write adds text to what is visible or to what is hidden, as the innermost element wants it.
+func (s *scanner) write(b []byte) {
+	if s.broken {
+		if s.out.gap == 0 && isLetter(b[0]) {
+			s.d.BrokenWords++
+		}
+		s.broken = false
+	}
+	s.out.write(b)
+}
+
+// breaksWord notes that something stands here that a reader does not see. It counts when there are letters before and
+// behind.
+func (s *scanner) breaksWord() {
+	t := s.out
+	s.broken = t == &s.visible && t.gap == 0 && len(t.b) > 0 && isLetter(t.b[len(t.b)-1])
+}
+
+func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+func lowerByte(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + ('a' - 'A')
+	}
+	return c
+}
