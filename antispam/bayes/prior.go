@@ -1,0 +1,145 @@
+package bayes
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"sort"
+)
+
+// Prior is what is known about tokens before anybody has taught anything: in which share of spam and of wanted mail they
+// stand. It is immutable, and holds no text: the tokens are hashes.
+type Prior struct {
+	// keys is an open-addressing table; its length is a power of two and 0 is free. The shares are beside it.
+	keys  []uint64
+	spam  []uint8
+	ham   []uint8
+	count int
+}
+
+// PriorToken is an entry of a prior: the shares of messages with the token, from 0 to 1.
+type PriorToken struct {
+	Token     Token
+	Spam, Ham float64
+}
+
+// The form of a prior: a head, then for each token in rising order the difference to the one before and the logarithms of
+// the two shares.
+const (
+	priorHead  = "PRIOR1\n"
+	priorBits  = 40 // of a token that are kept
+	shareSteps = 18 // steps of a share for each factor of ten
+)
+
+// quantize puts a share on a logarithmic scale: 255 is 1, each step down a factor of 10^(1/shareSteps); 0 is nothing.
+func quantize(share float64) uint8 {
+	if share <= 0 {
+		return 0
+	}
+	return uint8(min(max(255+math.Round(shareSteps*math.Log10(share)), 1), 255))
+}
+
+// shares are the values of quantize's scale.
+var shares = func() (t [256]float64) {
+	for i := 1; i < len(t); i++ {
+		t[i] = math.Pow(10, float64(i-255)/shareSteps)
+	}
+	t[0] = unknown / 4
+	return t
+}()
+
+func shorten(t Token) uint64 { return uint64(t) >> (64 - priorBits) }
+
+// EncodePrior writes a prior.
+func EncodePrior(tokens []PriorToken) []byte {
+	sort.Slice(tokens, func(i, j int) bool { return shorten(tokens[i].Token) < shorten(tokens[j].Token) })
+	out := binary.AppendUvarint([]byte(priorHead), uint64(len(tokens)))
+	last := uint64(0)
+	for _, t := range tokens {
+		key := shorten(t.Token)
+		out = binary.AppendUvarint(out, key-last)
+		out = append(out, quantize(t.Spam), quantize(t.Ham))
+		last = key
+	}
+	return out
+}
+
+var errPrior = errors.New("bayes: this is not a prior")
+
+// DecodePrior reads what EncodePrior wrote.
+func DecodePrior(b []byte) (*Prior, error) {
+	if len(b) < len(priorHead) || string(b[:len(priorHead)]) != priorHead {
+		return nil, errPrior
+	}
+	b = b[len(priorHead):]
+	count, n := binary.Uvarint(b)
+	if n <= 0 || count > uint64(len(b)) {
+		return nil, errPrior
+	}
+	b = b[n:]
+	p := newPrior(int(count))
+	key := uint64(0)
+	for range count {
+		step, n := binary.Uvarint(b)
+		if n <= 0 || len(b) < n+2 {
+			return nil, fmt.Errorf("%w: it is cut off", errPrior)
+		}
+		key += step
+		p.put(key, b[n], b[n+1])
+		b = b[n+2:]
+	}
+	return p, nil
+}
+
+// NewPrior makes a prior of tokens, as it would be after EncodePrior and DecodePrior.
+func NewPrior(tokens []PriorToken) *Prior {
+	p := newPrior(len(tokens))
+	for _, t := range tokens {
+		p.put(shorten(t.Token), quantize(t.Spam), quantize(t.Ham))
+	}
+	return p
+}
+
+func newPrior(count int) *Prior {
+	size := 1024
+	for size < 2*count {
+		size *= 2
+	}
+	return &Prior{keys: make([]uint64, size), spam: make([]uint8, size), ham: make([]uint8, size)}
+}
+
+func (p *Prior) put(key uint64, spam, ham uint8) {
+	at := p.find(key)
+	if p.keys[at] == 0 {
+		p.count++
+	}
+	p.keys[at], p.spam[at], p.ham[at] = key|occupied, spam, ham
+}
+
+// occupied tells a key from a free place.
+const occupied = 1 << 63
+
+func (p *Prior) find(key uint64) int {
+	mask := len(p.keys) - 1
+	at := int(key*0x9e3779b97f4a7c15>>33) & mask
+	for p.keys[at] != 0 && p.keys[at] != key|occupied {
+		at = (at + 1) & mask
+	}
+	return at
+}
+
+// Len is the number of tokens.
+func (p *Prior) Len() int { return p.count }
+
+// Look gives the shares of spam and of wanted mail that have the token.
+func (p *Prior) Look(t Token) (spam, ham float64, ok bool) {
+	if p == nil {
+		return 0, 0, false
+	}
+	at := p.find(shorten(t))
+	if p.keys[at] == 0 {
+		return 0, 0, false
+	}
+	return shares[p.spam[at]], shares[p.ham[at]], true
+}

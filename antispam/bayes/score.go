@@ -1,0 +1,156 @@
+package bayes
+
+import (
+	"math"
+	"slices"
+)
+
+// The constants of the combination. They were chosen by cross-validation within the training corpus; docs/spam.md tells how.
+const (
+	// strength is how many messages of a class the knowledge of the level above counts as when a level's own counts are
+	// read; belief is how many sightings a token needs before its own probability outweighs what the level above says.
+	strength = 20
+	belief   = 1.0
+	// unknown is the share of messages that a token which nobody has seen is taken to be in.
+	unknown = 0.0005
+	// interesting is how far from one half a token's probability must be to count; mostTokens is how many count.
+	interesting = 0.1
+	mostTokens  = 150
+	// independence tells how much one token says when the others are known: words come in company (Robinson's effective
+	// size factor).
+	independence = 0.5
+	// certain keeps one token from deciding alone.
+	certain = 0.995
+)
+
+// Level is what is known at one level: the prior, the server's own mail, an account's.
+type Level struct {
+	Model Model
+}
+
+// Evidence is one token's part in a verdict.
+type Evidence struct {
+	Token Token
+	// Index is the token's place in the list that was given.
+	Index int
+	// Probability that a message with the token is spam.
+	Probability float64
+}
+
+// Result is what the words say.
+type Result struct {
+	// Index is from 0 (wanted) over 0.5 (cannot tell) to 1 (spam).
+	Index float64
+	// Known is the number of tokens that were seen before, Used of those that counted.
+	Known, Used int
+	// Evidence are the tokens that counted, the most telling first. It holds until the scorer is used again.
+	Evidence []Evidence
+}
+
+// Scorer combines the tokens of messages; it keeps buffers, so one serves one goroutine at a time.
+type Scorer struct {
+	counts   []Count
+	spam     []float64
+	ham      []float64
+	belief   []float64
+	evidence []Evidence
+}
+
+// Score asks the models, from the most general to the most particular, about the tokens. A nil model is passed over.
+//
+// Each level's counts are read with the level above as what one would believe without them: an account that taught ten
+// messages is heard about the words in them, and no further.
+func (s *Scorer) Score(tokens []Token, prior *Prior, models ...Model) Result {
+	s.begin(tokens, prior)
+	for _, m := range models {
+		if m != nil {
+			s.refine(tokens, m)
+		}
+	}
+	return s.combine(len(tokens))
+}
+
+func (s *Scorer) begin(tokens []Token, prior *Prior) {
+	n := len(tokens)
+	s.spam, s.ham, s.belief = slices.Grow(s.spam[:0], n)[:n], slices.Grow(s.ham[:0], n)[:n], slices.Grow(s.belief[:0], n)[:n]
+	for i, t := range tokens {
+		s.spam[i], s.ham[i], s.belief[i] = unknown, unknown, 0.5
+		if spam, ham, ok := prior.Look(t); ok {
+			s.spam[i], s.ham[i] = spam, ham
+			s.belief[i] = probability(spam, ham)
+		}
+	}
+}
+
+func probability(spam, ham float64) float64 { return spam / (spam + ham) }
+
+// refine puts a level's counts over what is believed so far.
+func (s *Scorer) refine(tokens []Token, m Model) {
+	totals := m.Totals()
+	if totals.Spam == 0 && totals.Ham == 0 {
+		return
+	}
+	s.counts = slices.Grow(s.counts[:0], len(tokens))[:len(tokens)]
+	m.Counts(tokens, s.counts)
+	nspam, nham := float64(totals.Spam)+strength, float64(totals.Ham)+strength
+	for i, c := range s.counts {
+		seen := float64(c.Spam) + float64(c.Ham)
+		spam := (float64(c.Spam) + strength*s.spam[i]) / nspam
+		ham := (float64(c.Ham) + strength*s.ham[i]) / nham
+		s.spam[i], s.ham[i] = spam, ham
+		s.belief[i] = (belief*s.belief[i] + seen*probability(spam, ham)) / (belief + seen)
+	}
+}
+
+// combine is Fisher's method (Robinson 2003): how unlikely it is that so many tokens point one way by chance.
+func (s *Scorer) combine(n int) Result {
+	s.evidence = s.evidence[:0]
+	r := Result{Index: 0.5}
+	for i := range n {
+		p := s.belief[i]
+		if p != 0.5 {
+			r.Known++
+		}
+		if math.Abs(p-0.5) >= interesting {
+			s.evidence = append(s.evidence, Evidence{Index: i, Probability: min(max(p, 1-certain), certain)})
+		}
+	}
+	slices.SortFunc(s.evidence, func(a, b Evidence) int {
+		x, y := math.Abs(a.Probability-0.5), math.Abs(b.Probability-0.5)
+		switch {
+		case x > y:
+			return -1
+		case x < y:
+			return 1
+		}
+		return a.Index - b.Index
+	})
+	s.evidence = s.evidence[:min(len(s.evidence), mostTokens)]
+	r.Used, r.Evidence = len(s.evidence), s.evidence
+	if r.Used == 0 {
+		return r
+	}
+	var logSpam, logHam float64
+	for _, e := range s.evidence {
+		logSpam += math.Log(e.Probability)
+		logHam += math.Log(1 - e.Probability)
+	}
+	freedom := max(1, int(math.Round(independence*float64(r.Used))))
+	// Many tokens that are ham make logSpam very low, and so h small; the other way round for s.
+	h := chiSquare(-2*independence*logSpam, freedom)
+	sp := chiSquare(-2*independence*logHam, freedom)
+	r.Index = (1 + h - sp) / 2
+	return r
+}
+
+// chiSquare is the probability that a chi-square variable with twice n degrees of freedom is at least x.
+func chiSquare(x float64, n int) float64 {
+	m := x / 2
+	term := math.Exp(-m)
+	sum := term
+	for i := 1; i < n; i++ {
+		term *= m / float64(i)
+		sum += term
+	}
+	return min(sum, 1)
+}

@@ -1,0 +1,177 @@
+package antispam
+
+import (
+	_ "embed"
+	"fmt"
+	"sync"
+
+	"postern/antispam/bayes"
+	"postern/antispam/lexicon"
+	"postern/internal/verdict"
+)
+
+//go:generate go run postern/scripts/prior -out bayes.prior
+
+//go:embed bayes.prior
+var shippedPrior []byte
+
+// Engine scores messages. Its methods may be called concurrently.
+type Engine struct {
+	lexicon *lexicon.Lexicon
+	prior   *bayes.Prior
+	tables  []table
+	pool    sync.Pool
+}
+
+// New makes an engine with the prior that the program carries.
+func New() *Engine {
+	prior, err := bayes.DecodePrior(shippedPrior)
+	if err != nil {
+		panic(err) // a test reads it
+	}
+	return NewWithPrior(prior)
+}
+
+// NewWithPrior makes an engine that knows of words what the prior says; nil knows nothing.
+func NewWithPrior(prior *bayes.Prior) *Engine {
+	e := &Engine{lexicon: lexicon.New(), prior: prior, tables: tables()}
+	e.pool.New = func() any {
+		f := &Findings{features: &features{phrases: lexicon.Matcher{Lexicon: e.lexicon}}}
+		f.phrases.Reset()
+		return f
+	}
+	return e
+}
+
+// Version names the table of points, for traces.
+const Version = "postern-1"
+
+// Findings are what was found in one message.
+type Findings struct {
+	*features
+	engine *Engine
+	scorer bayes.Scorer
+}
+
+// Examine reads a message. The error is one of reading the content. The caller calls Close when it is done with the
+// findings.
+func (e *Engine) Examine(m *Mail) (*Findings, error) {
+	f := e.pool.Get().(*Findings)
+	f.engine = e
+	f.reset()
+	f.readHeader(m)
+	f.readRelay(m)
+	f.readStructure(m)
+	if err := f.readTexts(m); err != nil {
+		f.Close()
+		return nil, err
+	}
+	f.readLinks(m)
+	return f, nil
+}
+
+// Close gives the memory back.
+func (f *Findings) Close() { f.engine.pool.Put(f) }
+
+// Rules is the check of the rules.
+func (f *Findings) Rules() verdict.Check {
+	c := verdict.Check{Name: verdict.CheckRules, Result: "none"}
+	for _, table := range f.engine.tables {
+		for i := range table.rules {
+			if r := &table.rules[i]; r.when(f.features) {
+				p := verdict.Part{Name: r.name, Detail: r.about, Points: verdict.P(r.points)}
+				c.Parts = append(c.Parts, p)
+				c.Points += p.Points
+			}
+		}
+	}
+	if len(c.Parts) > 0 {
+		c.Result = fmt.Sprintf("%d", len(c.Parts))
+	}
+	return c
+}
+
+// taughtEnough is how many messages of each class somebody must have taught for their words to count in full.
+const taughtEnough = 20
+
+// Words is the check of the words, for a recipient whose models come from the most general to the most particular; nil
+// models are passed over.
+func (f *Findings) Words(models ...bayes.Model) verdict.Check {
+	taught := false
+	for _, m := range models {
+		if m != nil {
+			t := m.Totals()
+			taught = taught || t.Spam >= taughtEnough && t.Ham >= taughtEnough
+		}
+	}
+	tokens := f.words.Tokens()
+	if taught {
+		tokens = f.Tokens()
+	}
+	return f.judgeWords(tokens, taught, models...)
+}
+
+func (f *Findings) judgeWords(tokens []bayes.Token, taught bool, models ...bayes.Model) verdict.Check {
+	r := f.scorer.Score(tokens, f.engine.prior, models...)
+	points := wordPoints(r.Index)
+	if taught {
+		points = points * 7 / 5
+	}
+	return verdict.Check{Name: verdict.CheckBayes, Result: fmt.Sprintf("%.3f", r.Index),
+		Detail: fmt.Sprintf("%d of %d words known, %d told", r.Known, len(tokens), r.Used), Points: points}
+}
+
+// wordPoints turns the index of the words into points. What nobody taught cannot decide alone: the prior is of other years
+// and other people's mail.
+func wordPoints(index float64) verdict.Points {
+	for _, step := range wordSteps {
+		if index >= step.index {
+			return verdict.P(step.points)
+		}
+	}
+	return verdict.P(wordsHam)
+}
+
+var wordSteps = []struct{ index, points float64 }{
+	{0.999, 4.0}, {0.99, 3.6}, {0.95, 3.2}, {0.9, 2.7}, {0.8, 2.1}, {0.7, 1.4}, {0.6, 0.7}, {0.4, 0}, {0.2, -0.5}, {0.05, -1}, {0.01, -1.5},
+}
+
+// wordsHam are the points of an index below all steps.
+const wordsHam = -2
+
+// Tokens are what training takes: the words, and where the message is from and how it is made. The slice is the caller's.
+func (f *Findings) Tokens() []bayes.Token {
+	words, traits := f.words.Tokens(), f.traits.Tokens()
+	return append(append(make([]bayes.Token, 0, len(words)+len(traits)), words...), traits...)
+}
+
+// WordTokens are the tokens of what the message says, which is all that a prior for everybody may hold. The slice holds
+// until Close.
+func (f *Findings) WordTokens() []bayes.Token { return f.words.Tokens() }
+
+// Domains are the organizational domains that the message's links lead to and its author's, each once, at most so many:
+// what lists of domains are asked about.
+func (f *Findings) Domains(most int) []string {
+	var list []string
+	seen := map[string]bool{"": true}
+	add := func(domain string) {
+		if len(list) < most && !seen[domain] {
+			seen[domain] = true
+			list = append(list, domain)
+		}
+	}
+	for _, l := range f.links.links {
+		add(l.org)
+	}
+	add(f.header.fromOrg)
+	add(f.header.replyOrg)
+	return list
+}
+
+// JudgeWords is the check of the words for tokens that WordTokens gave, with the prior alone.
+func (e *Engine) JudgeWords(tokens []bayes.Token) verdict.Check {
+	f := e.pool.Get().(*Findings)
+	defer e.pool.Put(f)
+	f.engine = e
+	return f.judgeWords(tokens, false)
+}

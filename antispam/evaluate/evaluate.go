@@ -1,0 +1,266 @@
+// Package evaluate measures how well the engine tells spam from wanted mail, honestly: what is judged was never learnt.
+//
+// The road starts with folders or archives of labelled messages and ends in a [Report]: the confusion matrix at the score
+// that files mail as junk, and the same for each part of the engine alone and for the whole without it. There are three
+// ways to keep learning and judging apart: another collection ([Test]), later mail of the same collection ([TimeSplit]),
+// and other sources of the same collection, fold by fold ([CrossValidate]).
+package evaluate
+
+import (
+	"fmt"
+	"hash/fnv"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"postern/antispam"
+	"postern/antispam/bayes"
+	"postern/internal/verdict"
+)
+
+// Matrix counts what became of messages.
+type Matrix struct {
+	SpamCaught int `json:"spam_caught"`
+	SpamMissed int `json:"spam_missed"`
+	HamKept    int `json:"ham_kept"`
+	HamLost    int `json:"ham_lost"`
+}
+
+// Precision is the share of spam among what was filed as junk.
+func (m Matrix) Precision() float64 { return ratio(m.SpamCaught, m.SpamCaught+m.HamLost) }
+
+// Recall is the share of the spam that was caught.
+func (m Matrix) Recall() float64 { return ratio(m.SpamCaught, m.SpamCaught+m.SpamMissed) }
+
+// Lost is the share of the wanted mail that was filed as junk.
+func (m Matrix) Lost() float64 { return ratio(m.HamLost, m.HamLost+m.HamKept) }
+
+func ratio(a, b int) float64 {
+	if b == 0 {
+		return 0
+	}
+	return float64(a) / float64(b)
+}
+
+func (m *Matrix) count(spam, junk bool) {
+	switch {
+	case spam && junk:
+		m.SpamCaught++
+	case spam:
+		m.SpamMissed++
+	case junk:
+		m.HamLost++
+	default:
+		m.HamKept++
+	}
+}
+
+// Part is a part of the engine.
+type Part struct {
+	Name string `json:"name"`
+	// Alone is what this part does by itself, Without what the others do without it.
+	Alone   Matrix `json:"alone"`
+	Without Matrix `json:"without"`
+}
+
+// Mistake is a message that was judged wrongly.
+type Mistake struct {
+	Name  string         `json:"name"`
+	Spam  bool           `json:"spam"`
+	Score verdict.Points `json:"score"`
+	// Why names what counted, the heaviest first.
+	Why string `json:"why"`
+}
+
+// Report is the outcome.
+type Report struct {
+	// Trained is from how many messages the words were learnt; Shipped that it was the prior that the program carries.
+	Trained bayes.Count    `json:"trained"`
+	Shipped bool           `json:"shipped"`
+	Junk    verdict.Points `json:"junk"`
+	Whole   Matrix         `json:"whole"`
+	// Parts are the engine's.
+	Parts []Part `json:"parts"`
+	// At is the matrix for other scores than Junk.
+	At       []Threshold `json:"at"`
+	Mistakes []Mistake   `json:"mistakes"`
+}
+
+// Threshold is the matrix at a score.
+type Threshold struct {
+	Score  verdict.Points `json:"score"`
+	Matrix Matrix         `json:"matrix"`
+}
+
+// maxMistakes bounds the mistakes that are named.
+const maxMistakes = 1000
+
+// judged is a sample with what the words say.
+type judged struct {
+	sample
+	words verdict.Check
+}
+
+// Test judges the messages at test after learning from those at train; without any the shipped prior is used.
+func Test(train, test []string, junk verdict.Points, o Options) (*Report, error) {
+	engine := antispam.New()
+	shipped := len(train) == 0
+	var trained bayes.Count
+	var learned *bayes.Prior
+	if !shipped {
+		samples, err := read(engine, train, o)
+		if err != nil {
+			return nil, err
+		}
+		if trained = counts(samples); trained.Spam == 0 || trained.Ham == 0 {
+			return nil, fmt.Errorf("the training messages are %d spam and %d ham; both are needed, in folders of these names", trained.Spam, trained.Ham)
+		}
+		learned = learn(samples)
+	}
+	samples, err := read(engine, test, o)
+	if err != nil {
+		return nil, err
+	}
+	if len(samples) == 0 {
+		return nil, fmt.Errorf("there is no message to judge; put some into folders named ham and spam")
+	}
+	if !shipped {
+		engine = antispam.NewWithPrior(learned)
+	}
+	r := newReport(judge(engine, samples), junk)
+	r.Trained, r.Shipped = trained, shipped
+	return r, nil
+}
+
+// TimeSplit learns from the share of each class that was written first and judges the rest.
+func TimeSplit(paths []string, share float64, junk verdict.Points, o Options) (*Report, error) {
+	samples, err := read(antispam.New(), paths, o)
+	if err != nil {
+		return nil, err
+	}
+	var train, test []sample
+	for _, spam := range []bool{false, true} {
+		class := slices.DeleteFunc(slices.Clone(samples), func(s sample) bool { return s.spam != spam || s.date.IsZero() })
+		slices.SortStableFunc(class, func(a, b sample) int { return a.date.Compare(b.date) })
+		cut := int(share * float64(len(class)))
+		train, test = append(train, class[:cut]...), append(test, class[cut:]...)
+	}
+	r := newReport(judge(antispam.NewWithPrior(learn(train)), test), junk)
+	r.Trained = counts(train)
+	return r, nil
+}
+
+// CrossValidate learns from all folds but one and judges that one, in turn. Wanted mail of one source is in one fold, so
+// that all of it comes from sources that were not learnt.
+func CrossValidate(paths []string, folds int, junk verdict.Points, o Options) (*Report, error) {
+	samples, err := read(antispam.New(), paths, o)
+	if err != nil {
+		return nil, err
+	}
+	var all []judged
+	for fold := range folds {
+		var train, test []sample
+		for _, s := range samples {
+			if s.fold(folds) == fold {
+				test = append(test, s)
+			} else {
+				train = append(train, s)
+			}
+		}
+		all = append(all, judge(antispam.NewWithPrior(learn(train)), test)...)
+	}
+	r := newReport(all, junk)
+	r.Trained = counts(samples)
+	return r, nil
+}
+
+func (s *sample) fold(n int) int {
+	h := fnv.New32a()
+	if s.spam || s.source == "" {
+		h.Write([]byte(s.name))
+	} else {
+		h.Write([]byte(s.source))
+	}
+	return int(h.Sum32()>>8) % n
+}
+
+func counts(samples []sample) (c bayes.Count) {
+	for _, s := range samples {
+		if s.spam {
+			c.Spam++
+		} else {
+			c.Ham++
+		}
+	}
+	return c
+}
+
+func learn(samples []sample) *bayes.Prior {
+	var l bayes.Learner
+	for _, s := range samples {
+		l.Add(s.words, s.spam, s.source)
+	}
+	return bayes.NewPrior(l.Tokens())
+}
+
+// judge asks the words of all samples, on all processors.
+func judge(engine *antispam.Engine, samples []sample) []judged {
+	out := make([]judged, len(samples))
+	var working sync.WaitGroup
+	workers := runtime.GOMAXPROCS(0)
+	for w := range workers {
+		working.Go(func() {
+			for i := w; i < len(samples); i += workers {
+				out[i] = judged{samples[i], engine.JudgeWords(samples[i].words)}
+			}
+		})
+	}
+	working.Wait()
+	return out
+}
+
+func newReport(all []judged, junk verdict.Points) *Report {
+	r := &Report{Junk: junk, Parts: []Part{{Name: verdict.CheckBayes}}, Mistakes: []Mistake{}}
+	for _, table := range antispam.Tables() {
+		r.Parts = append(r.Parts, Part{Name: table})
+	}
+	for score := junk / 2; score <= 2*junk; score += junk / 5 {
+		r.At = append(r.At, Threshold{Score: score})
+	}
+	for i := range all {
+		r.add(&all[i])
+	}
+	slices.SortStableFunc(r.Mistakes, func(a, b Mistake) int { return int(b.Score - a.Score) })
+	return r
+}
+
+func (r *Report) add(j *judged) {
+	byPart := map[string]verdict.Points{verdict.CheckBayes: j.words.Points}
+	for _, p := range j.rules.Parts {
+		byPart[antispam.TableOf(p.Name)] += p.Points
+	}
+	total := j.words.Points + j.rules.Points
+	r.Whole.count(j.spam, total >= r.Junk)
+	for i := range r.Parts {
+		part := byPart[r.Parts[i].Name]
+		r.Parts[i].Alone.count(j.spam, part >= r.Junk)
+		r.Parts[i].Without.count(j.spam, total-part >= r.Junk)
+	}
+	for i := range r.At {
+		r.At[i].Matrix.count(j.spam, total >= r.At[i].Score)
+	}
+	if j.spam != (total >= r.Junk) && len(r.Mistakes) < maxMistakes {
+		r.Mistakes = append(r.Mistakes, Mistake{Name: j.name, Spam: j.spam, Score: total, Why: why(j)})
+	}
+}
+
+func why(j *judged) string {
+	parts := slices.Clone(j.rules.Parts)
+	slices.SortStableFunc(parts, func(a, b verdict.Part) int { return int(b.Points - a.Points) })
+	words := []string{fmt.Sprintf("words %s=%s", j.words.Result, j.words.Points)}
+	for _, p := range parts {
+		words = append(words, p.Name+"="+p.Points.String())
+	}
+	return strings.Join(words, " ")
+}

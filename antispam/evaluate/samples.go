@@ -1,0 +1,111 @@
+package evaluate
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	"postern/antispam"
+	"postern/antispam/bayes"
+	"postern/internal/corpus"
+	"postern/internal/message"
+	"postern/internal/verdict"
+)
+
+// sample is a labelled message, reduced to what judging it takes.
+type sample struct {
+	name   string
+	spam   bool
+	source string
+	date   time.Time
+	words  []bayes.Token
+	rules  verdict.Check
+}
+
+// Options say what to do with each message before it is judged.
+type Options struct {
+	// Masked takes every field out of the header that is not of the author's making, so that nothing of the road to a
+	// collector is left.
+	Masked bool
+	// Progress is told how many messages were read; may be nil.
+	Progress func(done int)
+	// Skipped is told of what could not be read; may be nil.
+	Skipped func(name string, err error)
+}
+
+// read reads all labelled messages of the paths.
+func read(engine *antispam.Engine, paths []string, o Options) ([]sample, error) {
+	var list []sample
+	for _, path := range paths {
+		for m, err := range corpus.Messages(path, corpus.Limits{}) {
+			if err != nil {
+				o.skip(m.Name, err)
+				continue
+			}
+			spam, known := corpus.Label(m.Name)
+			if !known {
+				spam, known = corpus.Label(path)
+			}
+			if !known {
+				o.skip(m.Name, fmt.Errorf("neither \"ham\" nor \"spam\" is in the path; put the messages into folders of these names"))
+				continue
+			}
+			s, err := reduce(engine, m.Body, o)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", m.Name, err)
+			}
+			s.name, s.spam = m.Name, spam
+			list = append(list, s)
+			if o.Progress != nil {
+				o.Progress(len(list))
+			}
+		}
+	}
+	return list, nil
+}
+
+func (o Options) skip(name string, err error) {
+	if o.Skipped != nil {
+		o.Skipped(name, err)
+	}
+}
+
+// reduce finds what a message is judged by.
+func reduce(engine *antispam.Engine, body []byte, o Options) (sample, error) {
+	if o.Masked {
+		body = mask(body)
+	}
+	r := bytes.NewReader(body)
+	parsed, err := message.Parse(r, int64(len(body)), message.DefaultLimits)
+	if err != nil {
+		return sample{}, err
+	}
+	f, err := engine.Examine(&antispam.Mail{Parsed: parsed, Content: r})
+	if err != nil {
+		return sample{}, err
+	}
+	defer f.Close()
+	return sample{
+		source: antispam.Source(parsed), date: parsed.Envelope.Sent, rules: f.Rules(),
+		words: append([]bayes.Token(nil), f.WordTokens()...),
+	}, nil
+}
+
+// authored are the fields that the author's program writes.
+var authored = []string{"From", "Sender", "Reply-To", "To", "Cc", "Subject", "Date", "Message-ID", "In-Reply-To", "References",
+	"MIME-Version", "Content-Type", "Content-Transfer-Encoding", "Content-Disposition", "Content-ID", "X-Mailer", "User-Agent",
+	"X-Priority", "Importance"}
+
+// mask leaves the authored fields.
+func mask(body []byte) []byte {
+	end := 0
+	for s := message.ScanHeader(body); s.Next(); {
+		end += len(s.Raw())
+	}
+	out := message.FilterHeader(make([]byte, 0, len(body)), body[:end], authored, false)
+	rest := body[end:]
+	if i := bytes.IndexByte(rest, '\n'); i >= 0 {
+		rest = rest[i+1:]
+	}
+	return append(out, rest...)
+}

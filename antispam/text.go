@@ -1,0 +1,326 @@
+package antispam
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"strings"
+
+	"postern/antispam/bayes"
+	"postern/antispam/words"
+	"postern/internal/message"
+	"postern/internal/message/htmltext"
+)
+
+// textFacts are about the texts that a reader sees.
+type textFacts struct {
+	words.Stats
+	visible int // bytes
+	hidden  int // bytes of text that is hidden from the reader
+	ways    htmltext.Hiding
+	html    htmltext.Counts
+	lines   int
+	quoted  int // lines that quote another message
+	patch   int // lines of differences between files
+	ascii   bool
+	base64  bool // some text is in Base64 and all of ASCII
+	// alike is the share of the HTML's words that the plain text has too; compared tells that there were enough of both.
+	alike    float64
+	compared bool
+
+	gtube    bool // the test text that every filter knows
+	bitcoin  bool // a Bitcoin address
+	millions bool // an amount of millions
+	phones   int  // telephone numbers
+	spaced   int  // words spelt with a space behind each letter
+}
+
+const (
+	// maxText bounds the text of a message that is read, in bytes; maxTextParts how many parts.
+	maxText      = 256 << 10
+	maxTextParts = 20
+	// minCompared is how many words each of two alternatives must have to be compared.
+	minCompared = 20
+)
+
+// textReader is the memory that reading texts takes.
+type textReader struct {
+	document htmltext.Document
+	plain    []byte
+	previous uint64 // the word before, 0 at the beginning of a clause
+	run      int    // single letters in a row
+	words    map[uint64]struct{}
+}
+
+// readTexts reads the shown texts in their order.
+func (f *features) readTexts(m *Mail) error {
+	left, parts := maxText, 0
+	compare := f.structure.alternative && f.structure.plain > 0 && f.structure.html > 0
+	if f.reader.words == nil {
+		f.reader.words = map[uint64]struct{}{}
+	}
+	clear(f.reader.words)
+	for p := range m.Parsed.Root.All() {
+		if !isShownText(p, p.Filename()) || parts == maxTextParts || left <= 0 {
+			continue
+		}
+		parts++
+		var n int
+		var err error
+		if p.Subtype == "html" {
+			n, err = f.readHTML(p, m.Content, left, compare)
+		} else {
+			n, err = f.readPlain(p, m.Content, left, compare)
+		}
+		if err != nil {
+			return err
+		}
+		left -= n
+		f.phrases.End()
+	}
+	return nil
+}
+
+func (f *features) readPlain(p *message.Part, content io.ReaderAt, most int, compare bool) (int, error) {
+	r := &f.reader
+	var err error
+	if r.plain, err = appendAll(r.plain[:0], message.TextReader(p, content), most); err != nil {
+		return 0, err
+	}
+	f.text.visible += len(r.plain)
+	f.noteBase64(p, r.plain)
+	f.readLines(r.plain)
+	f.findPlainLinks(r.plain)
+	f.readWords(r.plain, func(w *words.Word) {
+		if compare {
+			r.words[w.Hash] = struct{}{}
+		}
+	})
+	return len(r.plain), nil
+}
+
+// appendAll reads at most so many bytes.
+func appendAll(dst []byte, r io.Reader, most int) ([]byte, error) {
+	for len(dst) < most {
+		if len(dst) == cap(dst) {
+			dst = append(dst, 0)[:len(dst)]
+		}
+		n, err := r.Read(dst[len(dst):min(cap(dst), most)])
+		dst = dst[:len(dst)+n]
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return dst, err
+		}
+	}
+	return dst, nil
+}
+
+func (f *features) readHTML(p *message.Part, content io.ReaderAt, most int, compare bool) (int, error) {
+	r := &f.reader
+	d := &r.document
+	if err := d.Scan(message.TextReader(p, content), htmltext.Limits{Input: 4 * maxText, Visible: most}); err != nil {
+		return 0, err
+	}
+	t := &f.text
+	t.visible += len(d.Visible)
+	t.hidden += len(d.Hidden)
+	t.ways |= d.Ways
+	t.addCounts(&d.Counts)
+	f.noteBase64(p, d.Visible)
+	f.readLines(d.Visible)
+	f.findHTMLLinks(d)
+	both, all := 0, 0
+	f.readWords(d.Visible, func(w *words.Word) {
+		if compare && len(w.Text) > 3 {
+			all++
+			if _, ok := r.words[w.Hash]; ok {
+				both++
+			}
+		}
+	})
+	if compare && all >= minCompared && len(r.words) >= minCompared {
+		t.alike, t.compared = float64(both)/float64(all), true
+	}
+	return len(d.Visible), nil
+}
+
+func (t *textFacts) addCounts(c *htmltext.Counts) {
+	t.html.Tags += c.Tags
+	t.html.InvalidTags += c.InvalidTags
+	t.html.Images += c.Images
+	t.html.Pixels += c.Pixels
+	t.html.Scripts += c.Scripts
+	t.html.Handlers += c.Handlers
+	t.html.Forms += c.Forms
+	t.html.Inputs += c.Inputs
+	t.html.Passwords += c.Passwords
+	t.html.Frames += c.Frames
+	t.html.BrokenWords += c.BrokenWords
+	t.html.CodedLetters += c.CodedLetters
+	t.html.ZeroWidth += c.ZeroWidth
+	t.html.Anchors += c.Anchors
+}
+
+func (f *features) noteBase64(p *message.Part, text []byte) {
+	if p.Encoding != "base64" || len(text) == 0 {
+		return
+	}
+	for _, c := range text {
+		if c >= 0x80 {
+			return
+		}
+	}
+	f.text.base64 = true
+}
+
+// readLines looks at how lines begin: people quote what they answer, and programmers show differences.
+func (f *features) readLines(text []byte) {
+	t := &f.text
+	for len(text) > 0 {
+		line := text
+		if i := bytes.IndexByte(text, '\n'); i >= 0 {
+			line, text = text[:i], text[i+1:]
+		} else {
+			text = nil
+		}
+		line = bytes.TrimRight(line, " \r")
+		if len(line) == 0 {
+			continue
+		}
+		t.lines++
+		switch line[0] {
+		case '>', '|':
+			t.quoted++
+		case '@':
+			if bytes.HasPrefix(line, []byte("@@ -")) {
+				t.patch++
+			}
+		}
+	}
+}
+
+// readWords follows the words of a text.
+func (f *features) readWords(text []byte, each func(*words.Word)) {
+	r := &f.reader
+	r.previous, r.run = 0, 0
+	words.Split(text, &f.text.Stats, func(w *words.Word) bool {
+		f.phrases.Word(w)
+		each(w)
+		f.addWord(w)
+		f.noteSpelling(w)
+		return true
+	})
+	f.findFigures(text)
+	f.text.gtube = f.text.gtube || bytes.Contains(text, gtube)
+}
+
+// gtube is the generic test for unsolicited bulk email; a message that has it in its text is spam by agreement.
+var gtube = []byte("XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X")
+
+// addWord makes tokens of a word and of it with the one before.
+func (f *features) addWord(w *words.Word) {
+	r := &f.reader
+	if w.Break {
+		r.previous = 0
+	}
+	if len(w.Text) < 2 || w.Digits {
+		// Numbers are different in every message.
+		r.previous = 0
+		return
+	}
+	f.words.Add(bayes.Token(w.Hash))
+	if r.previous != 0 {
+		f.words.Add(bayes.Token(words.Join(r.previous, w.Hash)))
+	}
+	r.previous = w.Hash
+}
+
+// noteSpelling counts words that are written l i k e this.
+func (f *features) noteSpelling(w *words.Word) {
+	r := &f.reader
+	if len(w.Text) != 1 || w.Digits {
+		r.run = 0
+		return
+	}
+	if r.run++; r.run == 5 {
+		f.text.spaced++
+	}
+}
+
+// findFigures looks for amounts, telephone numbers and Bitcoin addresses.
+func (f *features) findFigures(text []byte) {
+	t := &f.text
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case (c == '1' || c == '3' || c == 'b') && !t.bitcoin && startsWord(text, i):
+			t.bitcoin = isBitcoin(text[i:])
+		}
+		if c >= '0' && c <= '9' && startsWord(text, i) {
+			i += f.number(text[i:]) - 1
+		}
+	}
+}
+
+func startsWord(text []byte, i int) bool {
+	if i == 0 {
+		return true
+	}
+	c := text[i-1] | 0x20
+	return !(c >= 'a' && c <= 'z' || text[i-1] >= '0' && text[i-1] <= '9')
+}
+
+// number reads a run of digits with separators and gives its length: ten to fifteen digits in groups are a telephone
+// number, groups of three behind commas an amount.
+func (f *features) number(text []byte) int {
+	digits, groups, commas, n := 0, 1, 0, 0
+	for ; n < len(text) && n < 30; n++ {
+		c := text[n]
+		switch {
+		case c >= '0' && c <= '9':
+			digits++
+			continue
+		case n+1 < len(text) && (c == '-' || c == ' ' || c == '.' || c == ')' || c == '(' || c == ',') && (isDigit(text[n+1]) || text[n+1] == ' ' || text[n+1] == '('):
+			groups++
+			if c == ',' {
+				commas++
+			}
+			continue
+		}
+		break
+	}
+	if commas == 0 && groups >= 3 && digits >= 10 && digits <= 13 {
+		f.text.phones++
+	}
+	if commas >= 2 && digits >= 7 {
+		f.text.millions = true
+	}
+	return max(n, 1)
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+// isBitcoin recognises an address by its form: Base58 that begins with 1 or 3, or bech32.
+func isBitcoin(text []byte) bool {
+	n, upper, digits := 0, 0, 0
+	for n < len(text) && n < 64 {
+		c := text[n]
+		if !(isDigit(c) || c|0x20 >= 'a' && c|0x20 <= 'z') {
+			break
+		}
+		if c >= 'A' && c <= 'Z' {
+			upper++
+		}
+		if isDigit(c) {
+			digits++
+		}
+		n++
+	}
+	word := string(text[:n])
+	if strings.HasPrefix(word, "bc1") {
+		return (n == 42 || n == 62) && upper == 0 && digits >= 5
+	}
+	return text[0] != 'b' && n >= 26 && n <= 35 && upper >= 4 && upper <= 28 && digits >= 3 && !strings.ContainsAny(word, "0OIl")
+}
