@@ -57,6 +57,9 @@ type Verification struct {
 	Result Result
 	// Reason says why it is not a pass; it is fit for a header comment.
 	Reason string
+	// Intact: the bytes are as they were signed, by the key that is in the DNS. A signature that is refused for its age,
+	// its algorithm or its key may be intact all the same; one with l= or of an unknown algorithm is never tried.
+	Intact bool
 	// Domain, Selector, Identifier and Algorithm are the d=, s=, i= and a= tags; empty as far as they could not be read.
 	Domain, Selector, Identifier, Algorithm string
 	// SignaturePrefix is the beginning of the b= tag, which tells signatures apart (RFC 6008).

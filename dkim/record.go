@@ -1,11 +1,13 @@
 package dkim
 
 import (
+	"crypto"
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
+	"math/big"
 	"slices"
 	"strings"
 )
@@ -23,8 +25,9 @@ type record struct {
 	rsa       *rsa.PublicKey
 	ed25519   ed25519.PublicKey
 	bits      int
-	testing   bool // t=y
-	strict    bool // t=s: the identifier must be of the very domain
+	hashes    []string // h=, nil for all
+	testing   bool     // t=y
+	strict    bool     // t=s: the identifier must be of the very domain
 }
 
 var (
@@ -52,8 +55,8 @@ func parseRecord(text string) (*record, error) {
 	if k, ok := t.values["k"]; ok {
 		r.algorithm = Algorithm(k)
 	}
-	if h, ok := t.values["h"]; ok && !slices.Contains(list(h), "sha256") {
-		return nil, errors.New("the key is not for SHA-256")
+	if h, ok := t.values["h"]; ok {
+		r.hashes = list(h)
 	}
 	if s, ok := t.values["s"]; ok && !slices.Contains(list(s), "*") && !slices.Contains(list(s), "email") {
 		return nil, errors.New("the key is not for mail")
@@ -104,6 +107,38 @@ func parseRSA(der []byte) (*rsa.PublicKey, error) {
 		return nil, errors.New("the key cannot be read")
 	}
 	return key, nil
+}
+
+// verify reports whether value is the key's signature of a digest.
+func (r *record) verify(kind crypto.Hash, digest, value []byte) bool {
+	switch {
+	case r.ed25519 != nil:
+		return ed25519.Verify(r.ed25519, digest, value) // RFC 8463 3
+	case r.bits < minRSABits:
+		return fitsShortKey(r.rsa, kind, digest, value)
+	default:
+		return rsa.VerifyPKCS1v15(r.rsa, kind, digest, value) == nil
+	}
+}
+
+// fitsShortKey is RSASSA-PKCS1-v1_5 (RFC 8017 8.2.2) with keys that crypto/rsa refuses to compute with. What it says is
+// never more than a remark on a signature that is refused for its key.
+func fitsShortKey(key *rsa.PublicKey, kind crypto.Hash, digest, value []byte) bool {
+	prefix := map[crypto.Hash]string{
+		crypto.SHA1:   "\x30\x21\x30\x09\x06\x05\x2b\x0e\x03\x02\x1a\x05\x00\x04\x14",
+		crypto.SHA256: "\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20",
+	}[kind]
+	size := key.Size()
+	padding := size - len(prefix) - len(digest) - 3
+	if padding < 8 || len(value) != size || key.E < 2 {
+		return false
+	}
+	m := new(big.Int).SetBytes(value)
+	if m.Cmp(key.N) >= 0 {
+		return false
+	}
+	want := "\x00\x01" + strings.Repeat("\xff", padding) + "\x00" + prefix + string(digest)
+	return string(m.Exp(m, big.NewInt(int64(key.E)), key.N).FillBytes(make([]byte, size))) == want
 }
 
 // pickRecord gives the first of the texts that is a key. There should be only one (RFC 6376 3.6.2.2).

@@ -5,96 +5,151 @@ import (
 	"bytes"
 	"context"
 	"crypto"
-	"crypto/ed25519"
-	"crypto/rsa"
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
-	"errors"
+	"hash"
 	"io"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
-
-	"golang.org/x/net/idna"
 )
 
 // MaxSignatures is how many signatures of a message are looked at, the topmost.
 const MaxSignatures = 10
 
 // clockSkew is by how much another's clock may be ahead of ours.
-const clockSkew = 5 * time.Minute
+const clockSkew = 15 * time.Minute
 
 // Verify checks the signatures of a message, the topmost first, at most MaxSignatures: none gives an empty list. The
 // error is one of reading the message, or ErrHeaderTooBig; what is wrong with a signature is in its Verification. The
 // keys are looked up at the same time while the body is read, once.
 func Verify(ctx context.Context, r io.ReaderAt, size int64, lookup LookupTXT, now time.Time) ([]Verification, error) {
+	list, _, err := examine(ctx, r, size, examination{signatures: newKeyring(ctx, lookup), now: now})
+	return list, err
+}
+
+// VerifyAll is Verify and VerifyARC in one reading of the message. The keys of signatures and of seals are asked for by
+// two functions, so that the one cannot use up what the other may ask.
+func VerifyAll(ctx context.Context, r io.ReaderAt, size int64, signatures, seals LookupTXT, now time.Time) ([]Verification, Chain, error) {
+	return examine(ctx, r, size, examination{signatures: newKeyring(ctx, signatures), seals: newKeyring(ctx, seals), now: now})
+}
+
+// examination is what one reading of a message looks for; a keyring that is nil leaves its part out.
+type examination struct {
+	signatures, seals *keyring
+	now               time.Time
+}
+
+func examine(ctx context.Context, r io.ReaderAt, size int64, x examination) ([]Verification, Chain, error) {
 	br := readers.Get().(*bufio.Reader)
 	defer readers.Put(br)
 	br.Reset(io.NewSectionReader(r, 0, size))
 	h, err := readHeader(br)
 	if err != nil {
-		return nil, err
+		return nil, Chain{}, err
 	}
-	all := h.signatures(now)
-	if len(all) == 0 {
-		return nil, nil
+	var all []*signature
+	if x.signatures != nil {
+		all = h.signatures(x.now)
 	}
-	var looking sync.WaitGroup
-	var simple, relaxed *bodyHash
+	bodies := bodyHashes{}
 	for _, s := range all {
-		if s.done {
-			continue
-		}
-		looking.Go(func() { s.key, s.keyErr = fetch(ctx, lookup, s) })
-		if s.relaxedBody && relaxed == nil {
-			relaxed = newBodyHash(sha256.New(), true)
-		} else if !s.relaxedBody && simple == nil {
-			simple = newBodyHash(sha256.New(), false)
-		}
-	}
-	bodies := slices.DeleteFunc([]*bodyHash{simple, relaxed}, func(b *bodyHash) bool { return b == nil })
-	if len(bodies) > 0 {
-		err = copyBody(br, bodies)
-	}
-	looking.Wait()
-	if err != nil {
-		return nil, err
-	}
-	sums := map[bool][]byte{}
-	for _, b := range bodies {
-		sums[b.relaxed] = b.Sum()
-	}
-	list := make([]Verification, len(all))
-	for i, s := range all {
 		if !s.done {
-			s.judge(h, sums[s.relaxedBody])
+			s.key = x.signatures.ask(s)
+			bodies.want(s.form)
 		}
-		list[i] = s.Verification
 	}
-	return list, nil
+	chain := newChain(Chain{Result: ResultNone})
+	if x.seals != nil {
+		chain = h.chain()
+		chain.ask(x.seals, bodies)
+	}
+	if len(bodies) > 0 {
+		err = copyBody(br, bodies.list())
+	}
+	if err != nil {
+		return nil, Chain{}, err
+	}
+	sums := bodies.sums()
+	list := make([]Verification, 0, len(all))
+	for _, s := range all {
+		if !s.done {
+			s.judge(h, sums)
+		}
+		list = append(list, s.Verification)
+	}
+	chain.judge(h, sums)
+	return list, chain.Chain, nil
 }
 
-// errLookup: the DNS gave no answer; the key may be had later.
-var errLookup = errors.New("the key could not be looked up")
+// bodyForm is a way to hash a body.
+type bodyForm struct{ relaxed, sha1 bool }
 
-// signature is a DKIM-Signature field on its way to a result.
+func (f bodyForm) hash() hash.Hash {
+	if f.sha1 {
+		return sha1.New()
+	}
+	return sha256.New()
+}
+
+func (f bodyForm) kind() crypto.Hash {
+	if f.sha1 {
+		return crypto.SHA1
+	}
+	return crypto.SHA256
+}
+
+// bodyHashes are the hashes that a body is read into, each form once.
+type bodyHashes map[bodyForm]*bodyHash
+
+func (b bodyHashes) want(f bodyForm) {
+	if b[f] == nil {
+		b[f] = newBodyHash(f.hash(), f.relaxed)
+	}
+}
+
+func (b bodyHashes) list() []*bodyHash {
+	list := make([]*bodyHash, 0, len(b))
+	for _, h := range b {
+		list = append(list, h)
+	}
+	return list
+}
+
+func (b bodyHashes) sums() map[bodyForm][]byte {
+	sums := make(map[bodyForm][]byte, len(b))
+	for f, h := range b {
+		sums[f] = h.Sum()
+	}
+	return sums
+}
+
+// signature is a DKIM-Signature or ARC-Message-Signature field on its way to a result.
 type signature struct {
 	Verification
 	done bool // the result stands
 
-	raw                        []byte
-	bodySum, value             []byte
-	relaxedHeader, relaxedBody bool
-	key                        *record
-	keyErr                     error
+	raw            []byte
+	bodySum, value []byte
+	relaxedHeader  bool
+	form           bodyForm
+	key            *pendingKey
 }
 
-func (s *signature) is(r Result, reason string) {
-	s.Result, s.Reason, s.done = r, reason, true
+// stop refuses a signature and looks no further into it.
+func (s *signature) stop(r Result, reason string) {
+	s.refuse(r, reason)
+	s.done = true
+}
+
+// refuse sets the result, whatever the bytes turn out to be; the first reason stands.
+func (s *signature) refuse(r Result, reason string) {
+	if s.Result == "" {
+		s.Result, s.Reason = r, reason
+	}
 }
 
 func (h header) signatures(now time.Time) []*signature {
@@ -112,61 +167,72 @@ func (h header) signatures(now time.Time) []*signature {
 // parse reads the tags of a signature (RFC 6376 3.5) and checks what needs no key (6.1.1).
 func (s *signature) parse(value string, now time.Time) {
 	t, err := parseTags(value)
-	s.Domain, s.Selector, s.Algorithm = compact(t.values["d"]), compact(t.values["s"]), compact(t.values["a"])
+	s.readNames(t)
 	s.Identifier = "@" + s.Domain
 	if i, ok := t.values["i"]; ok {
 		s.Identifier = decodeQP(compact(i))
 	}
-	b := compact(t.values["b"])
-	s.SignaturePrefix = b[:min(len(b), 8)]
 	if err != nil {
-		s.is(ResultPermError, "malformed signature: "+err.Error())
+		s.stop(ResultPermError, "malformed signature: "+err.Error())
 		return
 	}
-	for _, name := range []string{"v", "a", "b", "bh", "d", "h", "s"} {
-		if _, ok := t.values[name]; !ok {
-			s.is(ResultPermError, "malformed signature: no "+name+"= tag")
+	if v := t.values["v"]; v == "" {
+		s.refuse(ResultPermError, "malformed signature: no v= tag")
+	} else if v != "1" {
+		s.refuse(ResultPermError, "unknown version of DKIM")
+	}
+	for _, check := range []func(tags) string{s.checkTags, s.checkIdentifier, s.times} {
+		if problem := check(t); problem != "" {
+			s.stop(ResultPermError, problem)
 			return
 		}
 	}
-	s.Signed = list(t.values["h"])
-	if problem := s.checkTags(t); problem != "" {
-		s.is(ResultPermError, problem)
-		return
-	}
-	if problem := s.times(t); problem != "" {
-		s.is(ResultPermError, problem)
-		return
-	}
-	if problem := s.policy(t, now); problem != "" {
-		s.is(ResultPolicy, problem)
-	}
+	s.policy(t, now)
 }
 
-// checkTags gives what is wrong with the tags, or "".
+// readNames takes what names the signature, as far as it is there.
+func (s *signature) readNames(t tags) {
+	s.Domain, s.Selector, s.Algorithm = compact(t.values["d"]), compact(t.values["s"]), compact(t.values["a"])
+	b := compact(t.values["b"])
+	s.SignaturePrefix = b[:min(len(b), 8)]
+}
+
+// checkTags gives what is wrong with the tags that every kind of signature has, or "".
 func (s *signature) checkTags(t tags) string {
+	for _, name := range []string{"a", "b", "bh", "d", "h", "s"} {
+		if _, ok := t.values[name]; !ok {
+			return "malformed signature: no " + name + "= tag"
+		}
+	}
+	s.Signed = list(t.values["h"])
 	var err1, err2 error
 	s.bodySum, err1 = base64.StdEncoding.DecodeString(compact(t.values["bh"]))
 	s.value, err2 = base64.StdEncoding.DecodeString(compact(t.values["b"]))
-	local, domain, hasAt := cutLast(s.Identifier, "@")
 	switch {
-	case t.values["v"] != "1":
-		return "unknown version of DKIM"
 	case !isDomain(s.Domain) || s.Selector == "" || !isLabels(s.Selector):
 		return "malformed domain or selector"
-	case !hasAt || len(local) > 256 || !within(domain, s.Domain):
-		return "the identifier is not of the signing domain"
 	case err1 != nil || err2 != nil || len(s.bodySum) == 0 || len(s.value) == 0:
 		return "malformed hash or signature"
 	case len(s.Signed) > 1000:
 		return "too many header fields are named"
-	case !slices.ContainsFunc(s.Signed, func(name string) bool { return strings.EqualFold(name, "from") }):
-		return "the From field is not signed"
 	}
 	if q, ok := t.values["q"]; ok && !slices.Contains(list(q), "dns/txt") {
 		return "unknown way to the key"
 	}
+	s.form.sha1 = s.Algorithm == "rsa-sha1"
 	return s.canonicalization(t.values["c"])
+}
+
+// checkIdentifier holds i= to the signing domain (RFC 6376 6.1.1), and the signature to the author.
+func (s *signature) checkIdentifier(tags) string {
+	local, domain, hasAt := cutLast(s.Identifier, "@")
+	switch {
+	case !hasAt || len(local) > 256 || !within(domain, s.Domain):
+		return "the identifier is not of the signing domain"
+	case !slices.ContainsFunc(s.Signed, func(name string) bool { return strings.EqualFold(name, "from") }):
+		return "the From field is not signed"
+	}
+	return ""
 }
 
 func (s *signature) canonicalization(c string) string {
@@ -176,7 +242,7 @@ func (s *signature) canonicalization(c string) string {
 			return "unknown canonicalization"
 		}
 	}
-	s.relaxedHeader, s.relaxedBody = head == "relaxed", body == "relaxed"
+	s.relaxedHeader, s.form.relaxed = head == "relaxed", body == "relaxed"
 	return ""
 }
 
@@ -198,88 +264,110 @@ func (s *signature) times(t tags) string {
 	return ""
 }
 
-// policy gives why a signature is not believed although it may be right, or "".
-func (s *signature) policy(t tags, now time.Time) string {
+// policy refuses a signature that is not to be believed although it may be right.
+func (s *signature) policy(t tags, now time.Time) {
 	_, length := t.values["l"]
 	switch {
-	case s.Algorithm == "rsa-sha1":
-		return "SHA-1 is too weak" // RFC 8301 3.1
-	case s.Algorithm != RSA.Signature() && s.Algorithm != Ed25519.Signature():
-		return "unknown algorithm"
+	case s.Algorithm != "rsa-sha1" && s.Algorithm != RSA.Signature() && s.Algorithm != Ed25519.Signature():
+		s.stop(ResultPolicy, "unknown algorithm")
 	case length:
-		return "the signature covers a part of the body only (l=)"
+		s.stop(ResultPolicy, "the signature covers a part of the body only (l=)")
+	case s.form.sha1:
+		s.refuse(ResultPolicy, "SHA-1 is too weak") // RFC 8301 3.1
 	case !s.Expiration.IsZero() && now.After(s.Expiration):
-		return "the signature has expired"
+		s.refuse(ResultPolicy, "the signature has expired")
 	case s.Time.After(now.Add(clockSkew)):
-		return "the signature is of the future"
+		s.refuse(ResultPolicy, "the signature is of the future")
 	}
-	return ""
-}
-
-// fetch looks the key up (RFC 6376 3.6.2).
-func fetch(ctx context.Context, lookup LookupTXT, s *signature) (*record, error) {
-	name := s.Selector + "._domainkey." + s.Domain
-	if ascii, err := idna.Lookup.ToASCII(s.Domain); err == nil {
-		name = s.Selector + "._domainkey." + ascii
-	}
-	texts, err := lookup(ctx, name)
-	var de *net.DNSError
-	if errors.As(err, &de) && de.IsNotFound {
-		return nil, errors.New("no key in the DNS")
-	}
-	if err != nil {
-		return nil, errLookup
-	}
-	return pickRecord(texts)
 }
 
 // judge decides about a signature whose tags are in order.
-func (s *signature) judge(h header, bodySum []byte) {
-	if s.key != nil {
-		s.KeyBits, s.Testing = s.key.bits, s.key.testing
+func (s *signature) judge(h header, sums map[bodyForm][]byte) {
+	key, err := s.key.wait()
+	if key != nil {
+		s.KeyBits, s.Testing = key.bits, key.testing
 	}
-	_, domain, _ := cutLast(s.Identifier, "@")
+	if result, reason := s.keyProblem(key, err); result != "" {
+		s.refuse(result, reason)
+		return
+	}
+	if key.rsa != nil && key.bits < minRSABits {
+		s.refuse(ResultPolicy, "the key is too short ("+strconv.Itoa(key.bits)+" bits)") // RFC 8301 3.2
+	}
+	problem, extra := s.compare(h, sums[s.form], key)
+	s.Intact = problem == ""
 	switch {
-	case errors.Is(s.keyErr, errLookup):
-		s.is(ResultTempError, s.keyErr.Error())
-	case s.keyErr != nil:
-		s.is(ResultPermError, s.keyErr.Error())
-	case s.key.algorithm.Signature() != s.Algorithm:
-		s.is(ResultPermError, "the key is of another kind than the signature")
-	case s.key.strict && !strings.EqualFold(domain, s.Domain):
-		s.is(ResultPermError, "the key is not for subdomains")
-	case s.key.rsa != nil && s.key.bits < minRSABits:
-		s.is(ResultPolicy, "the key is too short ("+strconv.Itoa(s.key.bits)+" bits)")
-	case subtle.ConstantTimeCompare(bodySum, s.bodySum) != 1:
-		s.is(ResultFail, "the body was changed")
-	case !s.key.verify(s.digest(h), s.value):
-		s.is(ResultFail, "the signature does not fit")
+	case !s.Intact:
+		s.refuse(ResultFail, problem)
+	case extra != "":
+		s.refuse(ResultPolicy, "another "+extra+" field was added")
 	default:
-		s.is(ResultPass, "")
+		s.refuse(ResultPass, "")
 	}
 }
 
+// keyProblem gives the result that follows from the key alone, "" when it can be used.
+func (s *signature) keyProblem(key *record, err error) (Result, string) {
+	_, domain, _ := cutLast(s.Identifier, "@")
+	hash := "sha256"
+	if s.form.sha1 {
+		hash = "sha1"
+	}
+	switch {
+	case isTemporary(err):
+		return ResultTempError, err.Error()
+	case err != nil:
+		return ResultPermError, err.Error()
+	case key.hashes != nil && !slices.Contains(key.hashes, hash):
+		return ResultPermError, "the key is not for " + strings.ToUpper(hash)
+	case !strings.HasPrefix(s.Algorithm, string(key.algorithm)+"-"):
+		return ResultPermError, "the key is of another kind than the signature"
+	case key.strict && !strings.EqualFold(domain, s.Domain):
+		return ResultPermError, "the key is not for subdomains"
+	}
+	return "", ""
+}
+
+// compare tells how the bytes differ from what was signed, "" if they do not; extra is the name of a field that may stand
+// once only, is signed, and stands there once more.
+func (s *signature) compare(h header, bodySum []byte, key *record) (problem, extra string) {
+	if subtle.ConstantTimeCompare(bodySum, s.bodySum) != 1 {
+		return "the body was changed", ""
+	}
+	digest, extra := s.digest(h)
+	if !key.verify(s.form.kind(), digest, s.value) {
+		return "the signature does not fit", ""
+	}
+	return "", extra
+}
+
+// singles are the fields that occur once, and that a reader sees or that decide how the body is read. A signature counts
+// them from below (RFC 6376 5.4.2), so that another one above would be shown as if it were signed (8.15).
+var singles = [...]string{"from", "subject", "date", "to", "reply-to", "content-type", "content-transfer-encoding"}
+
 // digest is the hash that the signature signs (RFC 6376 3.7).
-func (s *signature) digest(h header) []byte {
-	sum := sha256.New()
+func (s *signature) digest(h header) (sum []byte, extra string) {
+	hash := s.form.hash()
 	pick := h.picker()
+	picked := map[string]bool{}
 	var buf []byte
 	for _, name := range s.Signed {
-		if i := pick.pick(strings.ToLower(name)); i >= 0 {
+		name = strings.ToLower(name)
+		if i := pick.pick(name); i >= 0 {
+			picked[name] = true
 			buf = canonicalField(buf[:0], h[i].raw, s.relaxedHeader)
-			sum.Write(buf)
+			hash.Write(buf)
+		}
+	}
+	for _, name := range singles {
+		if picked[name] && len(pick[name]) > 0 {
+			extra = name
+			break
 		}
 	}
 	own := canonicalField(nil, withoutSignature(s.raw), s.relaxedHeader)
-	sum.Write(bytes.TrimSuffix(own, []byte("\r\n")))
-	return sum.Sum(nil)
-}
-
-func (r *record) verify(digest, value []byte) bool {
-	if r.ed25519 != nil {
-		return ed25519.Verify(r.ed25519, digest, value)
-	}
-	return rsa.VerifyPKCS1v15(r.rsa, crypto.SHA256, digest, value) == nil
+	hash.Write(bytes.TrimSuffix(own, []byte("\r\n")))
+	return hash.Sum(nil), extra
 }
 
 func within(domain, parent string) bool {
