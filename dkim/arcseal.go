@@ -151,12 +151,13 @@ func (k *Key) arcField(name string, pieces []string, digest func(field []byte) [
 	write := func(value string) []byte {
 		f := folder{}
 		f.add(name + ": a=" + k.Algorithm.Signature() + ";")
-		f.add(" b=")
-		for len(value) > 0 {
-			n := min(len(value), 68)
-			f.add(value[:n])
-			value = value[n:]
+		piece := " b="
+		for width := 70; len(value) > 0; width = 72 {
+			n := min(len(value), width)
+			f.add(piece + value[:n])
+			piece, value = "", value[n:]
 		}
+		f.add(piece)
 		f.text, f.line = append(f.text, ";\r\n\t"...), 8
 		for i, piece := range pieces {
 			if i == 0 {
