@@ -1,0 +1,144 @@
+package mailauth
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"postern/dkim"
+	"postern/internal/verdict"
+)
+
+// maxDetail bounds the line for people, in bytes.
+const maxDetail = 300
+
+// Checks gives the results for a verdict's trace: spf, dkim, arc, dmarc and, if it was asked for, iprev. They are worth no
+// points here; the antispam engine says what they are worth.
+func (r Results) Checks() []verdict.Check {
+	list := []verdict.Check{
+		check(verdict.CheckSPF, string(r.SPF.Status), r.spfDetail(), r.took.spf),
+		r.dkimCheck(),
+		check(verdict.CheckARC, string(r.ARC.Result), r.arcDetail(), r.took.signatures),
+		check(verdict.CheckDMARC, string(r.DMARC.Status), r.dmarcDetail(), r.took.dmarc),
+	}
+	if r.IPRev.Status != "" {
+		list = append(list, check(verdict.CheckIPRev, string(r.IPRev.Status), r.IPRev.Name, r.took.iprev))
+	}
+	return list
+}
+
+func check(name, result, detail string, took time.Duration) verdict.Check {
+	return verdict.Check{Name: name, Result: result, Detail: line(detail), Micros: took.Microseconds()}
+}
+
+// line is text for one line of bounded length: no control characters, valid UTF-8.
+func line(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' {
+			return '?'
+		}
+		return r
+	}, s)
+	return strings.ToValidUTF8(s[:min(len(s), maxDetail)], "?")
+}
+
+func (r Results) spfDetail() string {
+	detail := r.SPF.Domain
+	switch {
+	case r.SPF.Cause != nil:
+		detail += ": " + r.SPF.Cause.Error()
+	case r.SPF.Mechanism != "":
+		detail += ": " + r.SPF.Mechanism
+	}
+	if r.SPF.Explanation != "" {
+		detail += fmt.Sprintf(" (%q)", r.SPF.Explanation)
+	}
+	if r.Helo.Status != "" && r.Helo.Status != None {
+		detail += "; HELO " + r.Helo.Domain + ": " + string(r.Helo.Status)
+	}
+	return detail
+}
+
+// dkimCheck has a part for each signature; its result is the best of theirs.
+func (r Results) dkimCheck() verdict.Check {
+	best := dkim.ResultNone
+	var parts []verdict.Part
+	var passed []string
+	for _, v := range r.DKIM {
+		if rank(v.Result) > rank(best) {
+			best = v.Result
+		}
+		detail := string(v.Result)
+		if v.Reason != "" {
+			detail += ": " + v.Reason
+		}
+		if v.Result == dkim.ResultPass {
+			passed = append(passed, v.Domain)
+		}
+		parts = append(parts, verdict.Part{Name: line(v.Domain), Detail: line(detail)})
+	}
+	detail := strings.Join(passed, ", ")
+	if len(passed) == 0 && len(r.DKIM) > 0 {
+		detail = r.DKIM[0].Domain + ": " + r.DKIM[0].Reason
+	}
+	c := check(verdict.CheckDKIM, string(best), detail, r.took.signatures)
+	c.Parts = parts
+	return c
+}
+
+// rank orders the results of signatures by what they say for the message.
+func rank(r dkim.Result) int {
+	switch r {
+	case dkim.ResultPass:
+		return 6
+	case dkim.ResultTempError:
+		return 5
+	case dkim.ResultPolicy:
+		return 4
+	case dkim.ResultFail:
+		return 3
+	case dkim.ResultPermError:
+		return 2
+	case dkim.ResultNeutral:
+		return 1
+	default:
+		return 0
+	}
+}
+
+func (r Results) arcDetail() string {
+	n := len(r.ARC.Sets)
+	if n == 0 {
+		return r.ARC.Reason
+	}
+	detail := fmt.Sprintf("%d sets, the last by %s", n, r.ARC.Sets[n-1].Domain)
+	if n == 1 {
+		detail = "sealed by " + r.ARC.Sets[0].Domain
+	}
+	if r.ARC.Reason != "" {
+		detail += ": " + r.ARC.Reason
+	}
+	return detail
+}
+
+func (r Results) dmarcDetail() string {
+	a := r.DMARC.decisive()
+	if a == nil {
+		return r.DMARC.Reason
+	}
+	detail := a.Domain + " (" + a.policyWords(r.DMARC) + ")"
+	if r.DMARC.Status == Pass {
+		var by []string
+		if a.SPF {
+			by = append(by, "SPF of "+r.SPF.Domain)
+		}
+		if a.DKIM {
+			by = append(by, "DKIM of "+a.Signer)
+		}
+		return detail + " by " + strings.Join(by, " and ")
+	}
+	if r.DMARC.Reason != "" && r.DMARC.Reason != "no policy" {
+		detail += ": " + r.DMARC.Reason
+	}
+	return detail
+}

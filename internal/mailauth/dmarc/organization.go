@@ -1,0 +1,66 @@
+package dmarc
+
+import (
+	"strings"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/net/publicsuffix"
+)
+
+// OrganizationalDomain is the name registered below a public suffix (RFC 7489 3.2), in lower-case A-labels; a public suffix
+// is its own. It is empty for what is no domain name. Of the list both sections count, that of the registries and that of
+// companies who let out names.
+func OrganizationalDomain(domain string) string {
+	domain = Normalize(domain)
+	if domain == "" {
+		return ""
+	}
+	if org, err := publicsuffix.EffectiveTLDPlusOne(domain); err == nil {
+		return org
+	}
+	return domain
+}
+
+// IsPublicSuffix reports whether names below a domain belong to different owners.
+func IsPublicSuffix(domain string) bool {
+	domain = Normalize(domain)
+	suffix, _ := publicsuffix.PublicSuffix(domain)
+	return domain != "" && suffix == domain
+}
+
+// Normalize gives a domain name in lower-case A-labels without a final dot, "" for what is none. It is generous: a name
+// that the DNS can hold is one, whatever a registry would say of it, for a forged author's need not be registered.
+func Normalize(domain string) string {
+	domain = strings.TrimSuffix(domain, ".")
+	if !isASCII(domain) {
+		ascii, err := idna.Lookup.ToASCII(domain)
+		if err != nil {
+			ascii, err = idna.Punycode.ToASCII(domain)
+		}
+		if err != nil {
+			return ""
+		}
+		domain = ascii
+	}
+	domain = strings.ToLower(domain)
+	if len(domain) > 253 {
+		return ""
+	}
+	for label := range strings.SplitSeq(domain, ".") {
+		if label == "" || len(label) > 63 || strings.ContainsFunc(label, notInNames) {
+			return ""
+		}
+	}
+	return domain
+}
+
+func notInNames(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),:;<>@[\]`, r) }
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}

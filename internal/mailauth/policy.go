@@ -1,0 +1,175 @@
+package mailauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"postern/dkim"
+	"postern/internal/mailauth/dmarc"
+	"postern/internal/mailauth/spf"
+	"postern/internal/message"
+)
+
+// DMARC is what became of the authors' domains: of each, and of all together.
+type DMARC struct {
+	// Status is fail as soon as one author's domain fails; then permerror, temperror, pass and none in this order.
+	Status Status
+	Reason string
+	// Authors are the distinct domains in From.
+	Authors []Author
+	// Disposition is the strictest that the domains which failed ask for: what is to be done if nothing local speaks
+	// against it.
+	Disposition dmarc.Policy
+	// Override says why Disposition is not to be carried out all the same, as in "trusted ARC seal of lists.example.org";
+	// empty when nothing does.
+	Override string
+	// Unsure: there is a disposition other than none, and only because something that might have passed could not be
+	// checked just now. The sender should come again (451).
+	Unsure bool
+}
+
+// Author is what became of one domain in From; an aggregate report is written from it.
+type Author struct {
+	Domain string
+	Status Status
+	Reason string
+	// Found is the policy record that applies.
+	Found dmarc.Found
+	// Asked is what it asks for, were it to fail; Disposition what follows, with t=y and pct=0 regarded. It is none for
+	// what did not fail.
+	Asked, Disposition dmarc.Policy
+	// SPF and DKIM: an aligned identifier passed. Signer is the first such d=.
+	SPF, DKIM bool
+	Signer    string
+	// Override is the sealer whose ARC chain speaks for this author.
+	Override string
+	// Unsure: an aligned identifier might have passed.
+	Unsure bool
+}
+
+// Effective is the disposition after the override.
+func (d DMARC) Effective() dmarc.Policy {
+	if d.Override != "" || d.Disposition == "" {
+		return dmarc.None
+	}
+	return d.Disposition
+}
+
+// policies are the records of the authors' domains, as they are looked for while the other checks run.
+type policies struct {
+	tree       *dmarc.Tree
+	authors    []Author
+	errs       []error // by author
+	unreadable bool
+	more       bool
+}
+
+func (c *Checker) policies(ctx context.Context, r dmarc.Resolver, h message.Header) *policies {
+	p := &policies{tree: dmarc.NewTree(r)}
+	var domains []string
+	domains, p.unreadable, p.more = authorDomains(h)
+	for _, domain := range domains {
+		found, err := p.tree.Policy(ctx, domain)
+		p.authors, p.errs = append(p.authors, Author{Domain: domain, Found: found}), append(p.errs, err)
+	}
+	return p
+}
+
+// judge joins the policies to what was proven.
+func (p *policies) judge(ctx context.Context, r *Results, trusted []string) DMARC {
+	d := DMARC{Status: None, Disposition: dmarc.None}
+	if p.unreadable || len(p.authors) == 0 {
+		d.Status, d.Reason = PermError, "no author domain in From"
+	}
+	for i := range p.authors {
+		a := &p.authors[i]
+		if p.errs[i] != nil {
+			a.noPolicy(p.errs[i])
+		} else {
+			p.judgeAuthor(ctx, a, r, trusted)
+		}
+		d.add(*a)
+	}
+	if p.more {
+		d.Status, d.Reason, d.Disposition, d.Unsure = PermError, fmt.Sprintf("more than %d author domains", maxAuthors), dmarc.Reject, false
+	}
+	if d.Disposition == dmarc.None {
+		d.Override = "" // there is nothing to override
+	}
+	return d
+}
+
+// noPolicy is an author whose record could not be had. Without one nothing is asked for, so that trouble in the DNS loses
+// no mail; but who asks so much that the budget is used up has made the message to that end.
+func (a *Author) noPolicy(err error) {
+	a.Asked, a.Disposition = dmarc.None, dmarc.None
+	a.Status, a.Reason = TempError, "the policy could not be looked up"
+	if errors.Is(err, spf.ErrBudget) {
+		a.Status, a.Reason, a.Disposition = PermError, err.Error(), dmarc.Reject
+	}
+}
+
+func (p *policies) judgeAuthor(ctx context.Context, a *Author, r *Results, trusted []string) {
+	a.Asked, a.Disposition = dmarc.None, dmarc.None
+	if a.Found.Domain == "" {
+		a.Status, a.Reason = None, "no policy"
+		return
+	}
+	p.align(ctx, a, r)
+	if a.SPF || a.DKIM {
+		a.Status, a.Asked, a.Unsure = Pass, a.Found.Asks(true), false
+		return
+	}
+	exists := a.Found.Record.Nonexistent == "" || !a.Found.Inherited || p.tree.Exists(ctx, a.Domain)
+	a.Asked = a.Found.Asks(exists)
+	a.Status, a.Reason, a.Disposition = Fail, "nothing that passed is aligned", a.Found.Record.Wanted(a.Asked)
+	if a.Unsure {
+		a.Status, a.Reason = TempError, "what might be aligned could not be checked"
+	}
+	a.Override = vouchedFor(r.ARC, a.Domain, trusted)
+}
+
+// align looks for identifiers that passed and count for the author, and for such as might have.
+func (p *policies) align(ctx context.Context, a *Author, r *Results) {
+	record := a.Found.Record
+	if proven, hope := r.SPF.Status == Pass, r.SPF.Status == TempError; proven || hope {
+		aligned, err := p.tree.Aligned(ctx, a.Domain, r.SPF.Domain, record.StrictSPF)
+		a.SPF = aligned && proven
+		a.Unsure = aligned && hope || isTemporary(err)
+	}
+	for _, s := range r.DKIM {
+		proven, hope := s.Result == dkim.ResultPass, s.Result == dkim.ResultTempError
+		if !proven && !hope || a.DKIM {
+			continue
+		}
+		aligned, err := p.tree.Aligned(ctx, a.Domain, s.Domain, record.StrictDKIM)
+		if aligned && proven {
+			a.DKIM, a.Signer = true, s.Domain
+		}
+		a.Unsure = a.Unsure || aligned && hope || isTemporary(err)
+	}
+}
+
+func isTemporary(err error) bool { return err != nil && !errors.Is(err, spf.ErrBudget) }
+
+// add joins one author's outcome to that of all: the strictest of those that did not pass decides (RFC 9989 5.3.1).
+func (d *DMARC) add(a Author) {
+	severity := map[Status]int{None: 1, Pass: 2, TempError: 3, PermError: 4, Fail: 5}
+	if d.Status == None && len(d.Authors) == 0 || severity[a.Status] > severity[d.Status] {
+		d.Status, d.Reason = a.Status, a.Reason
+	}
+	d.Authors = append(d.Authors, a)
+	if a.Disposition == dmarc.None {
+		return
+	}
+	// All that ask for something must be vouched for, and all must be in doubt.
+	first := d.Disposition == dmarc.None
+	if a.Override != "" && (first || d.Override != "") {
+		d.Override = "trusted ARC seal of " + a.Override
+	} else {
+		d.Override = ""
+	}
+	d.Unsure = a.Unsure && (first || d.Unsure)
+	d.Disposition = dmarc.Stricter(d.Disposition, a.Disposition)
+}
