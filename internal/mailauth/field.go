@@ -113,7 +113,7 @@ func (r Results) arcResult() authres.Result {
 func (r Results) dmarcResult() authres.Result {
 	d := r.DMARC
 	out := authres.Result{Method: "dmarc", Value: string(d.Status)}
-	if d.Status != Pass {
+	if d.Status != Pass && d.Status != None {
 		out.Reason = d.Reason
 	}
 	if a := d.decisive(); a != nil {

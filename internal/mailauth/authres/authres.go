@@ -135,6 +135,8 @@ func comment(s string) string {
 			return ']'
 		case r == '\\':
 			return '/'
+		case r == ';':
+			return ','
 		case r < ' ' || r > '~':
 			return '?'
 		}
@@ -142,9 +144,13 @@ func comment(s string) string {
 	}, cut(s, maxRemark))
 }
 
-// printable replaces control characters, and what is not UTF-8: local parts may be in UTF-8 (RFC 6532 3.1).
+// printable replaces control characters, and what is not UTF-8: local parts may be in UTF-8 (RFC 6532 3.1). A semicolon is
+// replaced too, for not every reader knows that a quoted one ends no result.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
+		if r == ';' {
+			return ','
+		}
 		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' || r == '\ufffd' {
 			return '?'
 		}

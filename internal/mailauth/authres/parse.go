@@ -261,14 +261,13 @@ func (r *reader) pvalue() (string, error) {
 	return text, nil
 }
 
-// skip goes to the next semicolon that is not quoted or in a comment.
+// skip goes to the next semicolon that is not quoted or in a comment. A quote that does not end takes all the rest.
 func (r *reader) skip() {
 	for r.space(); r.more() && r.peek() != ';'; r.space() {
-		if r.peek() == '"' {
-			if _, err := r.quoted(); err == nil {
-				continue
-			}
+		if r.peek() != '"' {
+			r.pos++
+		} else if _, err := r.quoted(); err != nil {
+			r.pos = len(r.s)
 		}
-		r.pos++
 	}
 }
