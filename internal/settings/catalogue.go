@@ -76,6 +76,16 @@ const (
 	DirectoryGroupDepth      IntKey = iota
 	DirectoryGroupRecipients IntKey = iota
 
+	SpamTagScore      ScoreKey    = iota
+	SpamJunkScore     ScoreKey    = iota
+	SpamRejectScore   ScoreKey    = iota
+	SpamGreylistScore ScoreKey    = iota
+	SpamVirusAction   StringKey   = iota
+	DMARCOverride     ListKey     = iota
+	ARCTrustedSealers ListKey     = iota
+	SpamTraceKeep     DurationKey = iota
+	SpamTraceMax      IntKey      = iota
+
 	settingCount = iota
 )
 
@@ -194,6 +204,53 @@ var catalogue = [settingCount]Definition{
 		Doc: "How deep groups within groups are followed."},
 	DirectoryGroupRecipients: {Name: "directory.group_recipients", Kind: KindCount, Unit: "recipients", Min: 1, Max: 100000, Default: "5000",
 		Doc: "Recipients that one address may stand for when all its groups are unfolded."},
+
+	SpamTagScore: {Name: "spam.tag_score", Kind: KindScore, Unit: "points", Min: 0, Max: maxScore, Default: "3.00",
+		Doc: "Score from which a message is delivered marked as suspicious; 0 never marks. Domains and users may differ: `postern spam policy`."},
+	SpamJunkScore: {Name: "spam.junk_score", Kind: KindScore, Unit: "points", Min: 0, Max: maxScore, Default: "5.00",
+		Doc: "Score from which a message is delivered into Junk; 0 never is. Domains and users may differ: `postern spam policy`."},
+	SpamRejectScore: {Name: "spam.reject_score", Kind: KindScore, Unit: "points", Min: 0, Max: maxScore, Default: "15.00",
+		Doc: "Score from which a message is refused; 0 never refuses by score. Domains and users may differ: `postern spam policy`."},
+	SpamGreylistScore: {Name: "spam.greylist_score", Kind: KindScore, Unit: "points", Min: 0, Max: maxScore, Default: "0.00",
+		Doc: "Score from which senders that are not known yet are told to come again later; 0 never tells them. Domains and users may differ: `postern spam policy`."},
+	SpamVirusAction: {Name: "spam.virus_action", Kind: KindString, Unit: "action", Min: 1, Max: 6, Default: "reject", Check: checkVirusAction,
+		Doc: "What is done with a message in which a virus was found: reject, or junk."},
+	DMARCOverride: {Name: "dmarc.override", Kind: KindList, Unit: "domains", Min: 0, Max: 10000, Default: "", Check: checkOverride,
+		Doc: "Domains whose DMARC policy is not what they ask for when a message fails it: example.org=none, with quarantine and reject as the other policies; subdomains are meant too, the longest name counts, and * is every domain."},
+	ARCTrustedSealers: {Name: "arc.trusted_sealers", Kind: KindList, Unit: "domains", Min: 0, Max: 10000, Default: "", Check: checkSealer,
+		Doc: "Domains, such as those of mailing lists and forwarders, whose ARC seals are believed about what a message was before they changed it."},
+	SpamTraceKeep: {Name: "spam.trace_keep", Kind: KindDuration, Unit: "time", Min: int64(time.Hour), Max: int64(3650 * day), Default: "30d",
+		Doc: "How long it is remembered how a message was judged, for `postern spam explain` and its kin."},
+	SpamTraceMax: {Name: "spam.trace_max", Kind: KindCount, Unit: "messages", Min: 0, Max: 1000000000, Default: "1000000",
+		Doc: "How many judgements are remembered at most; the oldest go first. One takes about a kilobyte."},
+}
+
+// maxScore is the highest threshold, in hundredths.
+const maxScore = 1000_00
+
+func checkVirusAction(s string) error {
+	if s != "reject" && s != "junk" {
+		return fmt.Errorf("%q is no action for viruses; write reject or junk", s)
+	}
+	return nil
+}
+
+func checkOverride(s string) error {
+	domain, policy, _ := strings.Cut(s, "=")
+	if policy != "none" && policy != "quarantine" && policy != "reject" {
+		return fmt.Errorf("%q is no override of a DMARC policy; write one such as example.org=none, with none, quarantine or reject", s)
+	}
+	if domain == "*" {
+		return nil
+	}
+	return checkSealer(domain)
+}
+
+func checkSealer(s string) error {
+	if checkDomainName(s) != nil || strings.HasSuffix(s, ".") {
+		return fmt.Errorf("%q is not a domain name; write one such as example.org", s)
+	}
+	return nil
 }
 
 // zoneOptions is what may stand behind a zone's name: codes and a weight. Package dnsbl reads them.

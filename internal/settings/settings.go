@@ -34,10 +34,11 @@ const (
 	KindBool
 	KindString
 	KindList
+	KindScore
 )
 
 func (k Kind) String() string {
-	return [...]string{"", "count", "size", "duration", "bool", "string", "list"}[k]
+	return [...]string{"", "count", "size", "duration", "bool", "string", "list", "score"}[k]
 }
 
 // Definition is an entry of the catalogue.
@@ -45,7 +46,7 @@ type Definition struct {
 	Name    string
 	Kind    Kind
 	Unit    string
-	Min     int64 // bytes, nanoseconds or a number; for strings and lists the least length
+	Min     int64 // bytes, nanoseconds, hundredths or a number; for strings and lists the least length
 	Max     int64 // the same, inclusive
 	Default string
 	Doc     string
@@ -66,6 +67,8 @@ type (
 	StringKey int
 	// ListKey is a list of texts.
 	ListKey int
+	// ScoreKey is a score in hundredths of a point.
+	ScoreKey int
 )
 
 // Get is the value now.
@@ -83,12 +86,16 @@ func (k StringKey) Get(s *Settings) string { return s.now.Load()[k].text }
 // Get is the value now. It is shared: read only.
 func (k ListKey) Get(s *Settings) []string { return s.now.Load()[k].list }
 
+// Get is the value now: 500 for "5.00".
+func (k ScoreKey) Get(s *Settings) int64 { return s.now.Load()[k].number }
+
 // String is the key's name in the catalogue.
 func (k IntKey) String() string      { return catalogue[k].Name }
 func (k DurationKey) String() string { return catalogue[k].Name }
 func (k BoolKey) String() string     { return catalogue[k].Name }
 func (k StringKey) String() string   { return catalogue[k].Name }
 func (k ListKey) String() string     { return catalogue[k].Name }
+func (k ScoreKey) String() string    { return catalogue[k].Name }
 
 // value is one setting in a snapshot.
 type value struct {
@@ -349,6 +356,8 @@ func (d *Definition) format(v value) string {
 		return formatSize(v.number)
 	case KindDuration:
 		return formatDuration(time.Duration(v.number))
+	case KindScore:
+		return formatScore(v.number)
 	}
 	return strconv.FormatInt(v.number, 10)
 }

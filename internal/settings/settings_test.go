@@ -71,6 +71,9 @@ func TestKeysHaveTheTypesOfTheCatalogue(t *testing.T) {
 	if k := DNSBLDQSKey.Get(s); k != "" {
 		t.Errorf("%s is %q", DNSBLDQSKey, k)
 	}
+	if p := SpamJunkScore.Get(s); p != 500 {
+		t.Errorf("%s is %d", SpamJunkScore, p)
+	}
 	typed := 0
 	for _, k := range []struct {
 		keys  []int
@@ -81,13 +84,14 @@ func TestKeysHaveTheTypesOfTheCatalogue(t *testing.T) {
 			AuthBackoffFree, AuthMaxConcurrentHashes, PasswordIterations, PasswordScramIterations, IMAPMaxConnections,
 			IMAPMaxConnectionsPerIP, IMAPMaxConnectionsPerAccount, IMAPMaxLiteral, IMAPMaxCommandSize, IMAPMaxAppendSize, IMAPMaxErrors, QueueConcurrency,
 			QueuePerDomain, StoreTombstonesMax, MessageReceivedLimit, QuotaDefault, DirectoryGroupDepth,
-			DirectoryGroupRecipients), []Kind{KindCount, KindSize}},
+			DirectoryGroupRecipients, SpamTraceMax), []Kind{KindCount, KindSize}},
 		{ints(SMTPIdleTimeout, SMTPLoginTimeout, SMTPSessionTimeout, SMTPDataTimeout, SMTPGreetDelay, AuthBackoffInitial, AuthBackoffMax,
 			AuthBackoffDecay, AuthKnownNetworkTTL, AuthCacheTTL, AuthMaxWait, IMAPIdleTimeout, IMAPLoginTimeout, DNSBLTimeout,
-			QueueMaxAge, QueueDelayNotice, QueueRetryInitial, QueueRetryMax, StoreTombstoneAge), []Kind{KindDuration}},
+			QueueMaxAge, QueueDelayNotice, QueueRetryInitial, QueueRetryMax, StoreTombstoneAge, SpamTraceKeep), []Kind{KindDuration}},
 		{ints(AuthOfferPlus, DNSBLEnabled), []Kind{KindBool}},
-		{ints(DNSBLZones, DNSBLAllow), []Kind{KindList}},
-		{ints(DNSBLDQSKey), []Kind{KindString}},
+		{ints(DNSBLZones, DNSBLAllow, DMARCOverride, ARCTrustedSealers), []Kind{KindList}},
+		{ints(DNSBLDQSKey, SpamVirusAction), []Kind{KindString}},
+		{ints(SpamTagScore, SpamJunkScore, SpamRejectScore, SpamGreylistScore), []Kind{KindScore}},
 	} {
 		typed += len(k.keys)
 		for _, key := range k.keys {
@@ -167,6 +171,8 @@ func TestAValueThatDoesNotFitIsRefusedWithRangeAndDefault(t *testing.T) {
 		"password.scram_iterations":  "4095",
 		"auth.cache_ttl":             "2h",
 		"imap.max_literal_size":      "9223372036854775807KiB",
+		"spam.junk_score":            "1000.01",
+		"spam.tag_score":             "3.001",
 	} {
 		before, _ := s.Get(name)
 		err := s.Set(t.Context(), name, text)
@@ -187,6 +193,10 @@ func TestAValueThatDoesNotFitIsRefusedWithRangeAndDefault(t *testing.T) {
 		"dnsbl.zones":   "bl.example.org=192.0.2.1",
 		"dnsbl.allow":   "192.0.2.0/33",
 		"dnsbl.dqs_key": "a.b",
+
+		"spam.virus_action":   "drop",
+		"dmarc.override":      "example.org=ignore",
+		"arc.trusted_sealers": "*",
 	} {
 		if err := s.Set(t.Context(), name, text); err == nil {
 			t.Errorf("%s took %q", name, text)
@@ -267,6 +277,20 @@ func TestUnitsAreReadAndWritten(t *testing.T) {
 		}
 		if again, err := parseDuration(formatDuration(d)); err != nil || again != want {
 			t.Errorf("%q is written %q", text, formatDuration(d))
+		}
+	}
+	for text, want := range map[string]int64{"5": 500, "5.5": 550, "05.00": 500, "0.29": 29, "-0.05": -5, "999999999999.99": 99999999999999} {
+		n, err := parseScore(text)
+		if err != nil || n != want {
+			t.Errorf("%q: %d, %v", text, n, err)
+		}
+		if again, err := parseScore(formatScore(n)); err != nil || again != want {
+			t.Errorf("%q is written %q", text, formatScore(n))
+		}
+	}
+	for _, text := range []string{"", ".", "5.", ".5", "5.001", "1e3", "+5", "--5", "5.-1", "9999999999999", "5,00", "NaN"} {
+		if n, err := parseScore(text); err == nil {
+			t.Errorf("score %q: %d", text, n)
 		}
 	}
 	for _, text := range []string{"", "x", "-1", "1.5MiB", "MiB", "99999999999999T"} {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Sizes are written with binary units, durations as Go writes them and in days.
+// Sizes are written with binary units, durations as Go writes them and in days, scores with two decimals.
 const (
 	kib = 1 << 10
 	mib = 1 << 20
@@ -35,6 +35,8 @@ func parseNumber(kind Kind, text string) (int64, error) {
 	case KindDuration:
 		d, err := parseDuration(text)
 		return int64(d), err
+	case KindScore:
+		return parseScore(text)
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
@@ -96,4 +98,31 @@ func formatDuration(d time.Duration) string {
 	s := d.String()
 	s = strings.TrimSuffix(s, "m0s") + map[bool]string{true: "m"}[strings.HasSuffix(s, "m0s")]
 	return strings.TrimSuffix(s, "h0m") + map[bool]string{true: "h"}[strings.HasSuffix(s, "h0m")]
+}
+
+var errScore = errors.New(`write a number with at most two decimals, such as "5.00"`)
+
+// parseScore reads a decimal number as hundredths, without a float between that would round.
+func parseScore(text string) (int64, error) {
+	whole, decimals, _ := strings.Cut(text, ".")
+	digits, negative := strings.CutPrefix(whole, "-")
+	if len(digits) == 0 || len(digits) > 12 || len(decimals) > 2 || strings.Trim(digits+decimals, "0123456789") != "" || strings.HasSuffix(text, ".") {
+		return 0, errScore
+	}
+	n, err := strconv.ParseInt(digits+(decimals + "00")[:2], 10, 64)
+	if err != nil {
+		return 0, errScore
+	}
+	if negative {
+		n = -n
+	}
+	return n, nil
+}
+
+func formatScore(n int64) string {
+	sign := ""
+	if n < 0 {
+		sign, n = "-", -n
+	}
+	return fmt.Sprintf("%s%d.%02d", sign, n/100, n%100)
 }
