@@ -40,9 +40,16 @@ func (p Points) Float() float64 { return float64(p) / 100 }
 // MarshalJSON writes a plain number with two decimals.
 func (p Points) MarshalJSON() ([]byte, error) { return []byte(p.String()), nil }
 
-// UnmarshalJSON reads a number.
+// UnmarshalJSON reads a number. What MarshalJSON wrote comes back to the hundredth, however large.
 func (p *Points) UnmarshalJSON(b []byte) error {
-	f, err := strconv.ParseFloat(string(b), 64)
+	text := string(b)
+	if point := len(text) - 3; point > 0 && text[point] == '.' {
+		if n, err := strconv.ParseInt(text[:point]+text[point+1:], 10, 64); err == nil {
+			*p = Points(n)
+			return nil
+		}
+	}
+	f, err := strconv.ParseFloat(text, 64)
 	if err != nil || f > 1e9 || f < -1e9 {
 		return fmt.Errorf("%q is not a score", b)
 	}
