@@ -26,19 +26,21 @@ func P(score float64) Points {
 }
 
 // String writes points as people read scores: "4.20".
-func (p Points) String() string {
-	sign := ""
+func (p Points) String() string { return string(p.append(nil)) }
+
+func (p Points) append(b []byte) []byte {
 	if p < 0 {
-		sign, p = "-", -p
+		b, p = append(b, '-'), -p
 	}
-	return fmt.Sprintf("%s%d.%02d", sign, p/100, p%100)
+	b = strconv.AppendInt(b, int64(p/100), 10)
+	return append(b, '.', byte('0'+p/10%10), byte('0'+p%10))
 }
 
 // Float is the score as a number.
 func (p Points) Float() float64 { return float64(p) / 100 }
 
 // MarshalJSON writes a plain number with two decimals.
-func (p Points) MarshalJSON() ([]byte, error) { return []byte(p.String()), nil }
+func (p Points) MarshalJSON() ([]byte, error) { return p.append(nil), nil }
 
 // UnmarshalJSON reads a number. What MarshalJSON wrote comes back to the hundredth, however large.
 func (p *Points) UnmarshalJSON(b []byte) error {

@@ -2,7 +2,9 @@ package verdict
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -195,6 +197,54 @@ func TestATraceComesBackByteForByteAndDecidesTheSame(t *testing.T) {
 		if strings.ReplaceAll(string(one), `\ufffd`, "\ufffd") != string(other) {
 			t.Fatalf("seed %d: %s and then %s", seed, one, other)
 		}
+	}
+}
+
+// fill gives every field below v a value, so that a field which is not written is noticed.
+func fill(v reflect.Value, n *int) {
+	*n++
+	switch v.Kind() {
+	case reflect.Struct:
+		if at, ok := v.Addr().Interface().(*time.Time); ok {
+			*at = time.Unix(int64(*n), 5)
+			return
+		}
+		for i := range v.NumField() {
+			fill(v.Field(i), n)
+		}
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		for i := range v.Len() {
+			fill(v.Index(i), n)
+		}
+	case reflect.String:
+		v.SetString(fmt.Sprint("text ", *n))
+	default:
+		v.SetInt(int64(*n))
+	}
+}
+
+func TestAppendJSONWritesWhatEncodingJSONWrites(t *testing.T) {
+	full := new(Trace)
+	n := 0
+	fill(reflect.ValueOf(full).Elem(), &n)
+	traces := []*Trace{new(Trace), full, {Checks: []Check{}, Recipients: []Recipient{{Checks: []Check{}}}}}
+	seed := rand.Uint64()
+	r := rand.New(rand.NewPCG(seed, 0))
+	for range 500 {
+		traces = append(traces, anyTrace(r))
+	}
+	for _, trace := range traces {
+		want, err := json.Marshal(trace)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := trace.AppendJSON([]byte("before")); err != nil || string(got) != "before"+string(want) {
+			t.Fatalf("seed %d: %v\n got %s\nwant %s", seed, err, got, want)
+		}
+	}
+	if _, err := (&Trace{At: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}).AppendJSON(nil); err == nil {
+		t.Error("a year of five digits is written")
 	}
 }
 
