@@ -54,12 +54,12 @@ func (c *Checker) Probe(ctx context.Context) []ZoneError {
 	listed, unlisted := netip.AddrFrom4([4]byte{127, 0, 0, 2}), netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	var bad []ZoneError
 	for _, z := range cfg.Zones[:min(len(cfg.Zones), maxZones)] {
-		a := c.ask(ctx, z, cfg.DQSKey, listed)
+		a := c.ask(ctx, z, cfg.DQSKey, reversed(listed))
 		bad = append(bad, a.errors...)
 		if len(a.listings) == 0 && len(a.errors) == 0 {
 			bad = append(bad, ZoneError{Zone: z.Name, Problem: NotAList, Cause: fmt.Errorf("the test address 127.0.0.2 is not listed")})
 		}
-		if a := c.ask(ctx, z, cfg.DQSKey, unlisted); len(a.listings) > 0 {
+		if a := c.ask(ctx, z, cfg.DQSKey, reversed(unlisted)); len(a.listings) > 0 {
 			bad = append(bad, ZoneError{Zone: z.Name, Problem: NotAList, Code: a.listings[0].Code, Cause: fmt.Errorf("the test address 127.0.0.1 is listed")})
 		}
 	}

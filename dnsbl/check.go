@@ -72,7 +72,7 @@ func (c *Checker) Check(ctx context.Context, ip netip.Addr) Verdict {
 	defer cancel()
 	var asking sync.WaitGroup
 	for i, z := range zones {
-		asking.Go(func() { answers[i] = c.ask(ctx, z, cfg.DQSKey, ip) })
+		asking.Go(func() { answers[i] = c.ask(ctx, z, cfg.DQSKey, reversed(ip)) })
 	}
 	asking.Wait()
 	return c.judge(cfg, ip, answers)
@@ -133,12 +133,13 @@ func reason(l Listing, ip netip.Addr) string {
 	return text
 }
 
-// ask asks one zone. A zone that rests is passed over without a question.
-func (c *Checker) ask(ctx context.Context, z Zone, key string, ip netip.Addr) zoneAnswer {
+// ask asks one zone about a name, which is an address reversed or a domain. A zone that rests is passed over without a
+// question.
+func (c *Checker) ask(ctx context.Context, z Zone, key, name string) zoneAnswer {
 	if c.resting(z) {
 		return zoneAnswer{errors: []ZoneError{{Zone: z.Name, Problem: NoAnswer, Cause: errResting}}}
 	}
-	answer, err := c.o.Resolver.LookupA(ctx, reversed(ip)+"."+z.queryZone(key))
+	answer, err := c.o.Resolver.LookupA(ctx, name+"."+z.queryZone(key))
 	if resolver.IsNotFound(err) {
 		c.answered(z)
 		return zoneAnswer{}
@@ -175,8 +176,8 @@ func (c *Checker) read(z Zone, answers []netip.Addr) zoneAnswer {
 			e := c.report(ZoneError{Zone: z.Name, Problem: problem, Code: a.String()})
 			return zoneAnswer{errors: []ZoneError{e}}
 		}
-		if meaning, ok := z.meaning(a); ok {
-			out.listings = append(out.listings, Listing{z.Name, a.String(), meaning, z.weight()})
+		if codes, ok := z.find(a); ok {
+			out.listings = append(out.listings, Listing{z.Name, a.String(), codes.Meaning, z.weight() * codes.factor()})
 		} else {
 			out.errors = append(out.errors, ZoneError{Zone: z.Name, Problem: Unknown, Code: a.String()})
 		}

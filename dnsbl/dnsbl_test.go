@@ -41,7 +41,7 @@ func start(t *testing.T, zones ...string) *lab {
 		l.cfg.Zones = append(l.cfg.Zones, z)
 	}
 	l.Checker = dnsbl.New(dnsbl.Options{
-		Resolver: resolver.New(resolver.Options{Servers: []string{l.dns.Addr()}, Timeout: 60 * time.Millisecond, Attempts: 1, Clock: l.clock}),
+		Resolver: resolver.New(resolver.Options{Servers: []string{l.dns.Addr()}, Timeout: time.Second, Attempts: 1, Clock: l.clock}),
 		Config:   func() dnsbl.Config { return l.cfg },
 		Alert: func(a dnsbl.Alert) {
 			l.mu.Lock()

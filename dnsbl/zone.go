@@ -23,6 +23,15 @@ type Codes struct {
 	First, Last netip.Addr
 	// Meaning is said in the reason, such as "PBL"; may be empty.
 	Meaning string
+	// Factor is what such an answer counts of the zone's weight; 0 means all of it.
+	Factor float64
+}
+
+func (c Codes) factor() float64 {
+	if c.Factor <= 0 {
+		return 1
+	}
+	return c.Factor
 }
 
 // ParseZone reads a zone as it stands in the settings: the name, optionally "=" and codes with "|" between them, optionally "*" and a weight:
@@ -101,7 +110,19 @@ func zen() []Codes {
 }
 
 func code(first, last byte, meaning string) Codes {
-	return Codes{netip.AddrFrom4([4]byte{127, 0, 0, first}), netip.AddrFrom4([4]byte{127, 0, 0, last}), meaning}
+	return Codes{First: netip.AddrFrom4([4]byte{127, 0, 0, first}), Last: netip.AddrFrom4([4]byte{127, 0, 0, last}), Meaning: meaning}
+}
+
+// dbl are the codes of dbl.spamhaus.org (docs.spamhaus.com, 040-zones). A legitimate site that was broken into counts half:
+// most that link to it mean no harm.
+func dbl() []Codes {
+	domain := func(first, last byte, meaning string, factor float64) Codes {
+		return Codes{netip.AddrFrom4([4]byte{127, 0, 1, first}), netip.AddrFrom4([4]byte{127, 0, 1, last}), meaning, factor}
+	}
+	return []Codes{
+		domain(2, 3, "spam", 1), domain(4, 4, "phishing", 1), domain(5, 5, "malware", 1), domain(6, 6, "botnet", 1), domain(7, 99, "", 1),
+		domain(102, 199, "abused", 0.5),
+	}
 }
 
 // codes are the zone's own, or the default. Whatever they say, codes that mean an error are no listing.
@@ -109,18 +130,23 @@ func (z Zone) codes() []Codes {
 	if len(z.Codes) > 0 {
 		return z.Codes
 	}
-	if z.isSpamhaus() {
+	switch {
+	case z.isSpamhaus() && strings.HasPrefix(z.Name, "dbl."):
+		return dbl()
+	case z.isSpamhaus():
 		return zen()
 	}
 	return []Codes{code(2, 11, "")}
 }
 
-func (z Zone) meaning(a netip.Addr) (string, bool) {
-	i := slices.IndexFunc(z.codes(), func(c Codes) bool { return !a.Less(c.First) && !c.Last.Less(a) })
+// find gives the codes that an answer is among.
+func (z Zone) find(a netip.Addr) (Codes, bool) {
+	codes := z.codes()
+	i := slices.IndexFunc(codes, func(c Codes) bool { return !a.Less(c.First) && !c.Last.Less(a) })
 	if i < 0 {
-		return "", false
+		return Codes{}, false
 	}
-	return z.codes()[i].Meaning, true
+	return codes[i], true
 }
 
 func (z Zone) weight() float64 {

@@ -1,0 +1,89 @@
+package dnsbl
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+)
+
+// maxDomains bounds the domains of one message that are asked about.
+const maxDomains = 20
+
+// DomainVerdict is what lists of domains say about those that a message leads to.
+type DomainVerdict struct {
+	// Listings name the domains that are listed, each with the zone's answer. The codes of one zone for one domain are one
+	// opinion: the first stands here.
+	Listings []DomainListing
+	// Score is the largest sum of weights that one domain has.
+	Score float64
+	// Asked is the number of domains that were asked about.
+	Asked int
+	// Errors are the zones that gave no usable answer, each problem once. They never make a listing.
+	Errors []ZoneError
+}
+
+// DomainListing is a listed domain.
+type DomainListing struct {
+	Domain string
+	Listing
+}
+
+// CheckDomains asks all zones at once about domains, in lower-case A-labels: those that a message links to and its author's.
+// Addresses in numbers are passed over: lists of domains answer them with an error.
+func (c *Checker) CheckDomains(ctx context.Context, domains []string) DomainVerdict {
+	cfg := c.o.Config()
+	if cfg.Disabled || len(cfg.Zones) == 0 {
+		return DomainVerdict{}
+	}
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = 5 * time.Second
+	}
+	var names []string
+	for _, d := range domains {
+		if isDomainName(d) && len(names) < maxDomains {
+			names = append(names, d)
+		}
+	}
+	zones := cfg.Zones[:min(len(cfg.Zones), maxZones)]
+	answers := make([]zoneAnswer, len(names)*len(zones))
+	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
+	defer cancel()
+	var asking sync.WaitGroup
+	for i, name := range names {
+		for j, z := range zones {
+			asking.Go(func() { answers[i*len(zones)+j] = c.ask(ctx, z, cfg.DQSKey, name) })
+		}
+	}
+	asking.Wait()
+	return judgeDomains(names, len(zones), answers)
+}
+
+func judgeDomains(names []string, zones int, answers []zoneAnswer) DomainVerdict {
+	v := DomainVerdict{Asked: len(names)}
+	told := map[ZoneError]bool{}
+	for i, name := range names {
+		sum := 0.0
+		for _, a := range answers[i*zones : (i+1)*zones] {
+			if len(a.listings) > 0 {
+				v.Listings = append(v.Listings, DomainListing{name, a.listings[0]})
+				sum += a.listings[0].Weight
+			}
+			for _, e := range a.errors {
+				key := ZoneError{Zone: e.Zone, Problem: e.Problem, Code: e.Code}
+				if !told[key] {
+					told[key] = true
+					v.Errors = append(v.Errors, e)
+				}
+			}
+		}
+		v.Score = max(v.Score, sum)
+	}
+	return v
+}
+
+// isDomainName: a name that can be asked about, and not an address.
+func isDomainName(s string) bool {
+	last := s[strings.LastIndexByte(s, '.')+1:]
+	return isZoneName(s) && strings.Trim(last, "0123456789") != ""
+}
