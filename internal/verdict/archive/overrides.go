@@ -1,0 +1,63 @@
+package archive
+
+import (
+	"strings"
+
+	"postern/internal/settings"
+)
+
+// overrides are what the administrator holds against what domains say of themselves.
+type overrides struct {
+	dmarc   Overrides
+	sealers map[string]struct{}
+}
+
+func readOverrides(s *settings.Settings) *overrides {
+	o := &overrides{dmarc: ParseOverrides(settings.DMARCOverride.Get(s)), sealers: map[string]struct{}{}}
+	for _, domain := range settings.ARCTrustedSealers.Get(s) {
+		o.sealers[strings.ToLower(domain)] = struct{}{}
+	}
+	return o
+}
+
+// Overrides are policies by domain, as the setting dmarc.override lists them.
+type Overrides map[string]string
+
+// ParseOverrides reads entries such as example.org=none, which the settings have checked.
+func ParseOverrides(entries []string) Overrides {
+	o := Overrides{}
+	for _, entry := range entries {
+		domain, policy, _ := strings.Cut(entry, "=")
+		o[strings.ToLower(domain)] = policy
+	}
+	return o
+}
+
+// For finds the override of an author's domain: its own, that of the nearest domain above it, or that of all; source is how
+// a trace names it. ok is false when there is none, and what the domain asks for holds.
+func (o Overrides) For(domain string) (policy, source string, ok bool) {
+	if len(o) == 0 {
+		return "", "", false
+	}
+	for rest, more := domain, true; more; _, rest, more = strings.Cut(rest, ".") {
+		if policy, ok := o[rest]; ok {
+			return policy, "override for " + rest, true
+		}
+	}
+	if policy, ok := o["*"]; ok {
+		return policy, "override for all domains", true
+	}
+	return "", "", false
+}
+
+// DMARC tells what the administrator wants done with mail that fails DMARC, in place of what its author's domain (lower-case
+// A-labels) asks for: policy is "none", "quarantine" or "reject", source the words for [verdict.Policy.DMARCSource].
+func (p *Policies) DMARC(domain string) (policy, source string, ok bool) {
+	return p.overrides.Load().dmarc.For(domain)
+}
+
+// TrustedSealer reports whether ARC seals of a domain (lower-case A-labels) are believed.
+func (p *Policies) TrustedSealer(domain string) bool {
+	_, ok := p.overrides.Load().sealers[domain]
+	return ok
+}
