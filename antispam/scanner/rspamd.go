@@ -2,16 +2,17 @@ package scanner
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"mime"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"postern/internal/verdict"
 )
@@ -89,6 +90,8 @@ func (b *body) Close() error {
 }
 
 func (s *Rspamd) ask(ctx context.Context, m Message, content io.ReadCloser, size int64) (Result, error) {
+	var answered atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotFirstResponseByte: func() { answered.Store(true) }})
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/checkv2", content)
 	if err != nil {
 		content.Close()
@@ -101,7 +104,7 @@ func (s *Rspamd) ask(ctx context.Context, m Message, content io.ReadCloser, size
 	req.Header = m.rspamdHeader(s.Password)
 	resp, err := rspamdClient().Do(req)
 	if err != nil {
-		return Result{}, httpFailure(ctx, err)
+		return Result{}, httpFailure(ctx, err, answered.Load())
 	}
 	defer resp.Body.Close()
 	answer, err := readAll(resp.Body, rspamdAnswer)
@@ -120,14 +123,13 @@ func (s *Rspamd) ask(ctx context.Context, m Message, content io.ReadCloser, size
 }
 
 // httpFailure tells a connection that failed from an answer that is not HTTP, for which package http has no type.
-func httpFailure(ctx context.Context, err error) error {
+func httpFailure(ctx context.Context, err error, answered bool) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err
 	}
 	var network net.Error
-	var certificate *tls.CertificateVerificationError
-	if ctx.Err() != nil || errors.As(err, &network) || errors.As(err, &certificate) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+	if !answered || ctx.Err() != nil || errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return err
 	}
 	return lying("its answer is not HTTP: %s", printable(err.Error(), 200))
