@@ -9,10 +9,13 @@ packages=(
   swaks msmtp isync mutt curl offlineimap3 imapfilter fdm getmail6 python3 libnet-ssleay-perl libauthen-sasl-perl libnet-dns-perl libsasl2-modules
   # peers and judges
   postfix dovecot-imapd fail2ban python3-dkim python3-nacl openssl ca-certificates
+  # scanners (spamassassin alone has no spamd) and what unpacks the corpora
+  spamassassin spamd spamc rspamd clamav-daemon zstd
   # stores and the kernel's tools: loop devices, namespaces
   postgresql e2fsprogs util-linux mount iproute2 procps
 )
-services=(postfix dovecot fail2ban postgresql)
+services=(postfix dovecot fail2ban postgresql spamd rspamd clamav-daemon clamav-freshclam)
+units=(clamav-daemon.socket clamav-freshclam-once.timer spamassassin-maintenance.timer)
 
 missing=()
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
@@ -31,7 +34,10 @@ echo "setup: installing ${missing[*]}"
 # Services that were there before keep running as they are; those that come now are switched off again.
 fresh=()
 for service in "${services[@]}"; do
-  [ -e "/lib/systemd/system/$service.service" ] || [ -e "/etc/init.d/$service" ] || fresh+=("$service")
+  [ -e "/lib/systemd/system/$service.service" ] || [ -e "/etc/init.d/$service" ] || fresh+=("$service.service")
+done
+for unit in "${units[@]}"; do
+  [ -e "/lib/systemd/system/$unit" ] || fresh+=("$unit")
 done
 
 guard=/usr/sbin/policy-rc.d
@@ -49,7 +55,7 @@ apt-get update -q
 apt-get install -q -y --no-install-recommends --no-remove "${missing[@]}"
 
 if [ -d /run/systemd/system ]; then
-  for service in "${fresh[@]}"; do
-    systemctl disable -q "$service.service" 2>/dev/null || true
+  for unit in "${fresh[@]}"; do
+    systemctl disable -q "$unit" 2>/dev/null || true
   done
 fi
