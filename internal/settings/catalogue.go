@@ -86,6 +86,15 @@ const (
 	SpamTraceKeep     DurationKey = iota
 	SpamTraceMax      IntKey      = iota
 
+	OutboundEnabled              BoolKey = iota
+	OutboundMessagesPerHour      IntKey  = iota
+	OutboundRecipientsPerHour    IntKey  = iota
+	OutboundNewRecipientsPerHour IntKey  = iota
+	OutboundBouncesPerHour       IntKey  = iota
+	OutboundNetworksPerHour      IntKey  = iota
+	OutboundScore                IntKey  = iota
+	OutboundJunkPerHour          IntKey  = iota
+
 	settingCount = iota
 )
 
@@ -204,6 +213,23 @@ var catalogue = [settingCount]Definition{
 		Doc: "How deep groups within groups are followed."},
 	DirectoryGroupRecipients: {Name: "directory.group_recipients", Kind: KindCount, Unit: "recipients", Min: 1, Max: 100000, Default: "5000",
 		Doc: "Recipients that one address may stand for when all its groups are unfolded."},
+
+	OutboundEnabled: {Name: "outbound.enabled", Kind: KindBool, Unit: "switch", Default: "true",
+		Doc: "Watch what users send to others: an account that passes one of the limits outbound.* is put on hold until `postern user lift`, its mail waits in the queue, and the administrator is told. When off, nobody is put on hold anew."},
+	OutboundMessagesPerHour: {Name: "outbound.messages_per_hour", Kind: KindCount, Unit: "messages/h", Min: 0, Max: 1000000, Default: "500",
+		Doc: "Messages to others that an account may send, counted so that a burst of this many or a steady stream of this many an hour passes; 0 means no limit. A newsletter that is sent to each of its readers by itself needs as many as it has readers."},
+	OutboundRecipientsPerHour: {Name: "outbound.recipients_per_hour", Kind: KindCount, Unit: "recipients/h", Min: 0, Max: 1000000, Default: "1000",
+		Doc: "Recipients elsewhere to whom an account may send; 0 means no limit."},
+	OutboundNewRecipientsPerHour: {Name: "outbound.new_recipients_per_hour", Kind: KindCount, Unit: "recipients/h", Min: 0, Max: 1000000, Default: "500",
+		Doc: "Recipients elsewhere to whom an account may send for the first time; 0 means no limit."},
+	OutboundBouncesPerHour: {Name: "outbound.bounces_per_hour", Kind: KindCount, Unit: "recipients/h", Min: 0, Max: 1000000, Default: "100",
+		Doc: "Recipients of an account whom other servers may refuse for good; 0 means no limit. Bought and guessed lists of addresses are full of them."},
+	OutboundNetworksPerHour: {Name: "outbound.networks_per_hour", Kind: KindCount, Unit: "networks/h", Min: 0, Max: 1000000, Default: "20",
+		Doc: "Networks from which an account may send, an IPv4 address or an IPv6 /64 each; the last eight are known as its own and not counted again. 0 means no limit. Stolen passwords are used from many machines at once."},
+	OutboundScore: {Name: "outbound.score", Kind: KindCount, Unit: "points", Min: 0, Max: 1000, Default: "8",
+		Doc: "Spam score from which a message that a user sends counts for outbound.junk_per_hour; 0 means that none does."},
+	OutboundJunkPerHour: {Name: "outbound.junk_per_hour", Kind: KindCount, Unit: "messages/h", Min: 0, Max: 1000000, Default: "5",
+		Doc: "Messages of at least the score outbound.score that an account may send; 0 means no limit."},
 
 	SpamTagScore: {Name: "spam.tag_score", Kind: KindScore, Unit: "points", Min: 0, Max: maxScore, Default: "3.00",
 		Doc: "Score from which a message is delivered marked as suspicious; 0 never marks. Domains and users may differ: `postern spam policy`."},

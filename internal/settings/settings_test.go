@@ -3,7 +3,10 @@ package settings
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -74,47 +77,21 @@ func TestKeysHaveTheTypesOfTheCatalogue(t *testing.T) {
 	if p := SpamJunkScore.Get(s); p != 500 {
 		t.Errorf("%s is %d", SpamJunkScore, p)
 	}
-	typed := 0
-	for _, k := range []struct {
-		keys  []int
-		kinds []Kind
-	}{
-		{ints(SMTPMaxMessageSize, SMTPMaxRecipients, SMTPMaxErrors, SMTPMaxCommands, SMTPMaxConnections, SMTPMaxConnectionsPerIP,
-			SMTPMaxMessagesPerConnection, LimitsConnectionsPerSecondPerIP, AuthAttemptsPerSecondPerIP, AuthMaxFailuresPerConnection,
-			AuthBackoffFree, AuthMaxConcurrentHashes, PasswordIterations, PasswordScramIterations, IMAPMaxConnections,
-			IMAPMaxConnectionsPerIP, IMAPMaxConnectionsPerAccount, IMAPMaxLiteral, IMAPMaxCommandSize, IMAPMaxAppendSize, IMAPMaxErrors, QueueConcurrency,
-			QueuePerDomain, StoreTombstonesMax, MessageReceivedLimit, QuotaDefault, DirectoryGroupDepth,
-			DirectoryGroupRecipients, SpamTraceMax), []Kind{KindCount, KindSize}},
-		{ints(SMTPIdleTimeout, SMTPLoginTimeout, SMTPSessionTimeout, SMTPDataTimeout, SMTPGreetDelay, AuthBackoffInitial, AuthBackoffMax,
-			AuthBackoffDecay, AuthKnownNetworkTTL, AuthCacheTTL, AuthMaxWait, IMAPIdleTimeout, IMAPLoginTimeout, DNSBLTimeout,
-			QueueMaxAge, QueueDelayNotice, QueueRetryInitial, QueueRetryMax, StoreTombstoneAge, SpamTraceKeep), []Kind{KindDuration}},
-		{ints(AuthOfferPlus, DNSBLEnabled), []Kind{KindBool}},
-		{ints(DNSBLZones, DNSBLAllow, DMARCOverride, ARCTrustedSealers), []Kind{KindList}},
-		{ints(DNSBLDQSKey, SpamVirusAction), []Kind{KindString}},
-		{ints(SpamTagScore, SpamJunkScore, SpamRejectScore, SpamGreylistScore), []Kind{KindScore}},
-	} {
-		typed += len(k.keys)
-		for _, key := range k.keys {
-			ok := false
-			for _, kind := range k.kinds {
-				ok = ok || catalogue[key].Kind == kind
-			}
-			if !ok {
-				t.Errorf("%s is a %s", catalogue[key].Name, catalogue[key].Kind)
-			}
+	text, err := os.ReadFile("catalogue.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string][]Kind{"Int": {KindCount, KindSize}, "Duration": {KindDuration}, "Bool": {KindBool}, "String": {KindString},
+		"List": {KindList}, "Score": {KindScore}}
+	declared := regexp.MustCompile(`(?m)^\t([A-Z]\w+) +([A-Z]\w+)Key += iota$`).FindAllStringSubmatch(string(text), -1)
+	if len(declared) != settingCount {
+		t.Fatalf("%d keys are declared, %d are there", len(declared), settingCount)
+	}
+	for i, d := range declared {
+		if !slices.Contains(kinds[d[2]], catalogue[i].Kind) {
+			t.Errorf("%s is a %sKey, and %s is a %s", d[1], d[2], catalogue[i].Name, catalogue[i].Kind)
 		}
 	}
-	if typed != settingCount {
-		t.Errorf("%d keys are tested, %d are there", typed, settingCount)
-	}
-}
-
-func ints[K ~int](keys ...K) []int {
-	list := make([]int, len(keys))
-	for i, k := range keys {
-		list[i] = int(k)
-	}
-	return list
 }
 
 func TestASettingOutlivesTheProcess(t *testing.T) {
