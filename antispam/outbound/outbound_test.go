@@ -114,9 +114,9 @@ func TestWhatPeopleSendPassesAndWhatABotSendsDoesNot(t *testing.T) {
 			}
 			return j
 		}},
-		{"a newsletter to a hundred readers at a time, some of whom are gone", false, func(b *bench, judge func(Submission) Judgement) (j Judgement) {
+		{"a newsletter to a hundred readers at a time, some of whom are gone", false, func(b *bench, judge func(Submission) Judgement) Judgement {
 			for range 4 {
-				j = judge(Submission{Recipients: 100, New: 100, Network: network(1)})
+				judge(Submission{Recipients: 100, New: 100, Network: network(1)})
 			}
 			for range 40 {
 				b.Bounced(1)

@@ -27,7 +27,7 @@ func day(t time.Time) string { return t.Local().Format(time.DateOnly) }
 
 func (c *command) user() *cobra.Command {
 	return parent("user", "People who have mail", "Users have mailboxes, log in with their address and password, and send as themselves.",
-		c.userAdd(), c.userList(), c.userShow(), c.userSet(), c.userPassword(), c.userRemove())
+		c.userAdd(), c.userList(), c.userShow(), c.userSet(), c.userPassword(), c.userRemove(), c.userHolds(), c.userLift())
 }
 
 func (c *command) userAdd() *cobra.Command {
@@ -156,6 +156,33 @@ func (c *command) userRemove() *cobra.Command {
 		Long: "Removes a user, all their mail, and what points to nobody else. There is no way back; `user set --disabled` has one.", Example: "  postern user remove bob@example.org",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.tell(cmd, args[0]+" and all their mail are gone.", func(ctx context.Context, a *admin.Client) error { return a.RemoveUser(ctx, args[0]) })
+		}}
+}
+
+func (c *command) userHolds() *cobra.Command {
+	return &cobra.Command{Use: "holds", Short: "List the users whose outgoing mail waits", Args: takes(0, 0),
+		Long: `Lists the users who sent more than the settings outbound.* allow, as somebody does who has stolen a password. What they
+send to others waits in the queue, held, until it is released or dropped there; "user lift" lets them send again.`,
+		Example: "  postern user holds",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return ask(cmd, c, func(ctx context.Context, a *admin.Client) ([]admin.Hold, error) { return a.Holds(ctx) },
+				func(list []admin.Hold) {
+					rows := make([][]string, len(list))
+					for i, h := range list {
+						rows[i] = []string{h.Address, h.Since.Local().Format(time.DateTime), h.Reason}
+					}
+					c.table("Nobody is on hold.", []string{"ADDRESS", "SINCE", "REASON"}, rows)
+				})
+		}}
+}
+
+func (c *command) userLift() *cobra.Command {
+	return &cobra.Command{Use: "lift ADDRESS", Short: "Let a user send again who was put on hold", Args: takes(1, 1),
+		Long:    "Ends a hold and forgets what was counted. What waits in the queue stays held until `postern queue release` or `drop`. Give another password first if it was not the owner who sent.",
+		Example: "  postern user password alice@example.org\n  postern queue drop --from alice@example.org\n  postern user lift alice@example.org",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.tell(cmd, args[0]+" may send again; what waits is let go by `postern queue release --from "+args[0]+"`.",
+				func(ctx context.Context, a *admin.Client) error { return a.LiftHold(ctx, args[0]) })
 		}}
 }
 

@@ -3,11 +3,13 @@ package server
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
 	"time"
 
+	"postern/antispam/outbound"
 	"postern/dnsbl"
 	"postern/internal/clock"
 )
@@ -97,6 +99,11 @@ func (a *Alerts) List() []Alert {
 	}
 	slices.SortFunc(list, func(x, y Alert) int { return cmp.Or(y.Last.Compare(x.Last), cmp.Compare(x.Key, y.Key)) })
 	return list
+}
+
+// OnHold raises that an account was put on hold. Each hold is told, however soon it follows another.
+func (a *Alerts) OnHold(h outbound.Alert) {
+	a.Raise(fmt.Sprintf("outbound/%d/%d", h.Account, h.Since.Unix()), h.Title, h.Text)
 }
 
 // BlockList raises what a block list's checker found wrong.

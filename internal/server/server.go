@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"postern/antispam/outbound"
 	"postern/dkim"
 	"postern/dnsbl"
 	"postern/imap"
@@ -60,6 +61,7 @@ type Server struct {
 	Resolver  *resolver.Resolver
 	Keys      *dkim.Keys
 	Queue     *queue.Queue
+	Outbound  *outbound.Watch
 	Alerts    *Alerts
 	Metrics   *Metrics
 
@@ -190,6 +192,10 @@ func (s *Server) openNames() (err error) {
 func (s *Server) openRoads(ctx context.Context) (err error) {
 	if s.Keys, err = dkim.OpenKeys(ctx, s.DB, s.Clock); err != nil {
 		return fmt.Errorf("reading the signing keys: %w", err)
+	}
+	s.Outbound, err = outbound.Open(ctx, outbound.Options{DB: s.DB, Settings: s.Settings, Alert: s.Alerts.OnHold, Clock: s.Clock, Log: s.Log})
+	if err != nil {
+		return err
 	}
 	secret, err := s.Directory.Secret(ctx, "srs")
 	if err != nil {

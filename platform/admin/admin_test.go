@@ -22,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"postern/antispam/outbound"
 	"postern/internal/address"
 	"postern/internal/clock"
 	"postern/internal/config"
@@ -60,7 +61,7 @@ func open(t *testing.T) (*server.Server, *admin.Backend) {
 	zone := testdns.Start(t, "example.test. IN MX 10 mail.example.test.")
 	return s, &admin.Backend{
 		Hostname: c.Hostname, Version: "test", Started: time.Now(), DB: s.DB, Directory: s.Directory, Settings: s.Settings,
-		Queue: s.Queue, Keys: s.Keys, Mail: mail{}, DNS: resolver.New(resolver.Options{Servers: []string{zone.Addr()}}),
+		Queue: s.Queue, Outbound: s.Outbound, Keys: s.Keys, Mail: mail{}, DNS: resolver.New(resolver.Options{Servers: []string{zone.Addr()}}),
 		Addresses: func() []netip.Addr { return nil }, Patient: func() doctor.Patient { return doctor.Patient{Config: c, Leaf: source.Leaf()} },
 		Reload: source.Reload, Clock: clock.System, Log: log,
 	}
@@ -101,6 +102,14 @@ func enqueue(t *testing.T, s *server.Server) string {
 	return id.String()
 }
 
+// putOnHold has an account send more than it may.
+func putOnHold(t *testing.T, s *server.Server, address string) {
+	t.Helper()
+	if !s.Outbound.Judge(t.Context(), outbound.Submission{Account: 77, Address: address, Recipients: 1_000_000}).Hold {
+		t.Fatal("it is not on hold")
+	}
+}
+
 // step is one request of the walk through the whole API.
 type step struct {
 	operation, path, body string
@@ -112,6 +121,7 @@ type step struct {
 func TestEveryRouteAnswersAsTheDocumentSays(t *testing.T) {
 	s, b := open(t)
 	id := enqueue(t, s)
+	putOnHold(t, s, "mallory@example.test")
 	document := parseDocument(t)
 	handler := b.Handler()
 	at := func(parts ...string) string {
@@ -175,6 +185,10 @@ func TestEveryRouteAnswersAsTheDocumentSays(t *testing.T) {
 		{"reload", "/v1/reload", "", 200, `{}`},
 		{"removeUser", "/v1/users/" + alice, "", 200, `{}`},
 		{"removeDomain", "/v1/domains/example.test", "", 200, `{}`},
+		{"listHolds", "/v1/outbound/holds", "", 200, `"address":"mallory@example.test"`},
+		{"liftHold", "/v1/outbound/holds/" + at("alice@example.test"), "", 404, `"fix":"` + "`postern user holds`" + ` shows those that are"`},
+		{"liftHold", "/v1/outbound/holds/" + at("Mallory@Example.TEST"), "", 200, `{}`},
+		{"listHolds", "/v1/outbound/holds", "", 200, `[]`},
 		{"getOpenAPI", "/v1/openapi.json", "", 200, `"openapi": "3.1.0"`},
 	} {
 		op := document.operation(t, step.operation)

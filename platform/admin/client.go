@@ -241,6 +241,16 @@ func (c *Client) SetPassword(ctx context.Context, address, password string) erro
 	return c.do(ctx, "PUT", Password{password}, nil, "/v1/users/%s/password", address)
 }
 
+// Holds lists the accounts whose outgoing mail waits.
+func (c *Client) Holds(ctx context.Context) ([]Hold, error) {
+	return call[[]Hold](ctx, c, "GET", nil, "/v1/outbound/holds")
+}
+
+// LiftHold lets an account send again.
+func (c *Client) LiftHold(ctx context.Context, address string) error {
+	return c.do(ctx, "DELETE", nil, nil, "/v1/outbound/holds/%s", address)
+}
+
 // Aliases lists the aliases.
 func (c *Client) Aliases(ctx context.Context) ([]Alias, error) {
 	return call[[]Alias](ctx, c, "GET", nil, "/v1/aliases")

@@ -84,6 +84,9 @@ func routes() []route {
 		out("DELETE", "/v1/users/{address}", "removeUser", "Remove a user with all their mail.", (*Backend).removeUser),
 		in("PUT", "/v1/users/{address}/password", "setPassword", "Give a user another password.", http.StatusOK, (*Backend).setPassword),
 
+		out("GET", "/v1/outbound/holds", "listHolds", "Accounts whose outgoing mail waits.", (*Backend).listHolds),
+		out("DELETE", "/v1/outbound/holds/{address}", "liftHold", "Let an account send again; what waits stays held until it is released.", (*Backend).liftHold),
+
 		out("GET", "/v1/aliases", "listAliases", "The aliases.", (*Backend).listAliases),
 		in("POST", "/v1/aliases", "addAlias", "Give users a further address.", created, (*Backend).addAlias),
 		out("DELETE", "/v1/aliases/{address}", "removeAlias", "Remove an alias.", (*Backend).removeAlias),

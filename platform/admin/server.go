@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"postern/antispam/outbound"
 	"postern/dkim"
 	"postern/internal/clock"
 	"postern/internal/db"
@@ -38,6 +39,7 @@ type Backend struct {
 	Directory         *directory.Directory
 	Settings          *settings.Settings
 	Queue             *queue.Queue
+	Outbound          *outbound.Watch
 	Keys              *dkim.Keys
 	Mail              Mail
 	DNS               zone.Resolver

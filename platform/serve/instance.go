@@ -61,7 +61,7 @@ func open(ctx context.Context, c *config.Config, o settingUp) (*instance, error)
 	in := &instance{config: c, log: o.log, tls: source, server: s}
 	in.backend = &admin.Backend{
 		Hostname: c.Hostname, Version: o.version, Started: time.Now(),
-		DB: s.DB, Directory: s.Directory, Settings: s.Settings, Queue: s.Queue, Keys: s.Keys, Mail: mail{s.Store}, DNS: s.Resolver,
+		DB: s.DB, Directory: s.Directory, Settings: s.Settings, Queue: s.Queue, Outbound: s.Outbound, Keys: s.Keys, Mail: mail{s.Store}, DNS: s.Resolver,
 		Addresses: in.addresses, Patient: in.patient, Reload: source.Reload, Clock: clock.System, Log: o.log,
 	}
 	return in, nil
