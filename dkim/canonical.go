@@ -56,7 +56,7 @@ type bodyHash struct {
 }
 
 func newBodyHash(h hash.Hash, relaxed bool) *bodyHash {
-	return &bodyHash{h: h, relaxed: relaxed, out: make([]byte, 0, 4096)}
+	return &bodyHash{h: h, relaxed: relaxed, out: make([]byte, 0, 1024)}
 }
 
 // Write never fails.
@@ -95,13 +95,16 @@ func (b *bodyHash) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// plain is the length of the run of bytes at p's start that mean nothing to us.
+// plain is the length of the run of bytes at p's start that stay as they are. One space between two words does.
 func (b *bodyHash) plain(p []byte) int {
 	if b.cr {
 		return 0
 	}
 	for i, c := range p {
-		if c <= ' ' && (c == '\r' || c == '\n' || (b.relaxed && (c == ' ' || c == '\t'))) {
+		if c > ' ' || c == ' ' && i > 0 && i+1 < len(p) && p[i+1] > ' ' {
+			continue
+		}
+		if c == '\r' || c == '\n' || b.relaxed && (c == ' ' || c == '\t') {
 			return i
 		}
 	}

@@ -1,6 +1,7 @@
 package dkim
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"strings"
@@ -105,17 +106,16 @@ func decodeQP(s string) string {
 // withoutSignature is a DKIM-Signature field with the value of its b= tag taken out, white space included, and without
 // its last line end: as it was when it was signed (RFC 6376 3.5, 3.7).
 func withoutSignature(raw []byte) []byte {
-	colon := strings.IndexByte(string(raw), ':')
-	out := append(make([]byte, 0, len(raw)), raw[:colon+1]...)
-	rest := string(raw[colon+1:])
+	name, rest, _ := bytes.Cut(raw, []byte{':'})
+	out := append(make([]byte, 0, len(raw)), name...)
+	out = append(out, ':')
 	for first := true; ; first = false {
-		spec, after, more := strings.Cut(rest, ";")
+		spec, after, more := bytes.Cut(rest, []byte{';'})
 		if !first {
 			out = append(out, ';')
 		}
-		if name, _, ok := strings.Cut(spec, "="); ok && strings.Trim(name, " \t\r\n") == "b" {
-			out = append(out, name...)
-			out = append(out, '=')
+		if tag, _, ok := bytes.Cut(spec, []byte{'='}); ok && string(bytes.Trim(tag, " \t\r\n")) == "b" {
+			out = append(append(out, tag...), '=')
 		} else {
 			out = append(out, spec...)
 		}
@@ -123,5 +123,5 @@ func withoutSignature(raw []byte) []byte {
 			break
 		}
 	}
-	return []byte(strings.TrimSuffix(string(out), "\r\n"))
+	return bytes.TrimSuffix(out, []byte("\r\n"))
 }
