@@ -90,7 +90,7 @@ func TestOnlyNonASCIILocalPartsNeedSMTPUTF8(t *testing.T) {
 	}
 }
 
-// The suite of is_email: what it calls deliverable over SMTP is accepted, everything else is not.
+// The suite of is_email: what it calls deliverable over SMTP is accepted, everything else is not, but for deviations.
 func TestIsEmailSuite(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join(testenv.Testdata(t, "address-isemail"), "tests.xml"))
 	if err != nil {
@@ -107,23 +107,36 @@ func TestIsEmailSuite(t *testing.T) {
 	if err := xml.Unmarshal(data, &suite); err != nil {
 		t.Fatal(err)
 	}
-	if len(suite.Tests) < 160 {
-		t.Fatalf("only %d tests found", len(suite.Tests))
+	if len(suite.Tests) == 0 {
+		t.Fatal("no tests found")
 	}
 	for _, c := range suite.Tests {
-		in := strings.Map(func(r rune) rune {
-			if r >= 0x2400 && r < 0x2420 {
-				return r - 0x2400 // control pictures stand for the control characters
+		t.Run(c.ID, func(t *testing.T) {
+			in := strings.Map(func(r rune) rune {
+				if r >= 0x2400 && r < 0x2420 {
+					return r - 0x2400 // control pictures stand for the control characters
+				}
+				return r
+			}, c.Address)
+			want := c.Category == "ISEMAIL_VALID_CATEGORY" || c.Category == "ISEMAIL_DNSWARN" || c.Category == "ISEMAIL_RFC5321"
+			if why, ok := deviations[c.Diagnosis]; ok {
+				t.Log(why)
+				want = strings.LastIndexByte(in, '@') <= maxLocal
 			}
-			return r
-		}, c.Address)
-		want := c.Category == "ISEMAIL_VALID_CATEGORY" || c.Category == "ISEMAIL_DNSWARN" || c.Category == "ISEMAIL_RFC5321" ||
-			c.Diagnosis == "ISEMAIL_RFC5322_LOCAL_TOOLONG" // see maxLocal
-		a, err := Parse(in)
-		if (err == nil) != want {
-			t.Errorf("%s: %q (%s) gave %v, error %v", c.ID, in, c.Category, a, err)
-		}
+			a, err := Parse(in)
+			if (err == nil) != want {
+				t.Errorf("%q (%s, %s) gave %v, error %v", in, c.Category, c.Diagnosis, a, err)
+			}
+			if err == nil {
+				roundTrip(t, a)
+			}
+		})
 	}
+}
+
+// deviations are the diagnoses of is_email that we do not follow, and why.
+var deviations = map[string]string{
+	"ISEMAIL_RFC5322_LOCAL_TOOLONG": "lists write the receiver's address into theirs: we take 128 octets, not 64",
 }
 
 func FuzzAddress(f *testing.F) {

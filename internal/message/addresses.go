@@ -95,6 +95,14 @@ func (r *addressReader) member() {
 		r.bad = r.bad || len(r.words) == 0
 		local := r.local()
 		host := r.domain()
+		r.space()
+		if r.peek() == '<' { // an address where the name belongs: what is in brackets counts, as everywhere
+			name := strings.TrimSpace(r.s[r.first:r.pos])
+			r.pos++
+			r.bad = true
+			r.angle(name)
+			break
+		}
 		r.add(Mailbox{Name: r.comment, Local: local, Host: host})
 	case len(r.words) == 1 && !r.quoted:
 		r.bad = true
@@ -259,8 +267,15 @@ func (r *addressReader) run() {
 	r.words, r.quoted = r.words[:0], false
 	r.first, r.last, r.spread = r.pos, r.pos, 0
 	gap := false
-	for r.more() && (r.s[r.pos] == '"' || !isSpecial(r.s[r.pos])) {
+	for r.more() && (r.s[r.pos] == '"' || r.s[r.pos] == ')' || !isSpecial(r.s[r.pos])) {
 		var text string
+		if r.s[r.pos] == ')' { // of no comment
+			r.bad = true
+			r.pos++
+			r.space()
+			gap = true
+			continue
+		}
 		if r.s[r.pos] == '"' {
 			var n int
 			r.quoted = true

@@ -32,6 +32,8 @@ func lookUpCharset(name string) encoding.Encoding {
 		return charmap.CodePage850
 	case "cp437", "ibm437":
 		return charmap.CodePage437
+	case "utf-7", "utf7", "unicode-1-1-utf-7", "x-unicode-2-0-utf-7", "csunicode11utf7":
+		return utf7{}
 	case "ansi", "iso-8859-8-i", "iso8859-1", "cp1252":
 		if name == "iso-8859-8-i" {
 			return charmap.ISO8859_8
@@ -71,10 +73,10 @@ func toUTF8(b []byte, charset string) string {
 	return string(out)
 }
 
-// charsetReader converts a stream. Text of an unknown charset passes as it is.
+// charsetReader converts a stream. Text of an unknown charset is taken for UTF-8, with Windows-1252 where it is none.
 func charsetReader(r io.Reader, charset string) io.Reader {
 	if e := lookUpCharset(charset); e != nil {
 		return transform.NewReader(r, e.NewDecoder())
 	}
-	return r
+	return &looseReader{r: r}
 }

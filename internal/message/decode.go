@@ -41,8 +41,8 @@ func DecodedSize(p *Part, r io.ReaderAt) (int64, error) {
 	return io.Copy(io.Discard, DecodePart(p, r))
 }
 
-// TextReader reads a text part as UTF-8, for searching. Text in an encoding or a charset that we do not know is read as
-// it is.
+// TextReader reads a text part as UTF-8, for searching and judging; what it gives is valid UTF-8. Text in a transfer encoding
+// that we do not know is read as it is, text in an unknown charset as UTF-8, and bytes that are no UTF-8 as Windows-1252.
 func TextReader(p *Part, r io.ReaderAt) io.Reader {
 	body := io.Reader(io.NewSectionReader(r, p.BodyStart, p.End-p.BodyStart))
 	if p.KnownEncoding() {

@@ -4,14 +4,10 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"postern/internal/testenv"
 )
 
 // crlf gives a message written with plain line ends its real ones.
@@ -340,60 +336,6 @@ func checkRanges(t *testing.T, text string, root *Part) {
 			}
 			last = c.End
 		}
-	}
-}
-
-// samples gives the messages of the suites of others, with CRLF and as they are.
-func samples(t testing.TB) map[string]string {
-	t.Helper()
-	all := make(map[string]string)
-	for _, dir := range []string{"mime-python-email", "mime-mail-parser", "mime-mimekit", "bounce-sisimai"} {
-		err := filepath.WalkDir(testenv.Testdata(t, dir), func(path string, d os.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
-				return err
-			}
-			b, err := os.ReadFile(path)
-			if err != nil {
-				return err
-			}
-			text := string(b)
-			all[path] = text
-			if !strings.Contains(text, "\r\n") {
-				all[path+" with CRLF"] = crlf(text)
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if len(all) < 500 {
-		t.Fatalf("only %d samples", len(all))
-	}
-	return all
-}
-
-func TestSamplesOfOthersLoseNothing(t *testing.T) {
-	for name, text := range samples(t) {
-		m := mustParse(t, text)
-		checkRanges(t, text, m.Root)
-		if float64(m.steps) > 4*float64(len(text)+100) {
-			t.Errorf("%s: %d steps for %d bytes", name, m.steps, len(text))
-		}
-		var fields strings.Builder
-		for _, f := range m.Header.Fields {
-			fields.Write(f.Raw)
-		}
-		header := text[:m.Root.BodyStart]
-		if got := fields.String(); !m.HeaderTooBig && got != strings.TrimSuffix(strings.TrimSuffix(header, "\n"), "\r") && got != header && got+"\r\n" != header && got+"\n" != header {
-			t.Errorf("%s: the fields are not the header", name)
-		}
-		checkMeta(t, m)
-		for p := range m.Root.All() {
-			io.Copy(io.Discard, TextReader(p, strings.NewReader(text)))
-			p.Filename()
-		}
-		DecodeHeader(m.Envelope.Subject)
 	}
 }
 

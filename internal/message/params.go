@@ -90,7 +90,7 @@ func (f *mimeField) value() string {
 		n = len(f.rest)
 	}
 	value := strings.TrimRight(f.rest[:n], " \t")
-	if i := strings.IndexAny(value, " \t"); i >= 0 && strings.ContainsAny(value[i:], `="`) {
+	if i := strings.IndexAny(value, " \t"); i >= 0 && strings.ContainsAny(value[i:], `="`) && !strings.HasPrefix(value, "=?") {
 		n, value = i, value[:i]
 	}
 	f.rest = f.rest[n:]
@@ -139,13 +139,13 @@ func (f *mimeField) params(most int) (params []Param, more bool) {
 func (f *mimeField) readParams(most int) (params []Param, more, pieces bool) {
 	for {
 		f.space()
-		i := strings.IndexByte(f.rest, ';') // skips junk behind the last value
-		if i < 0 {
+		if f.rest == "" {
 			return params, false, pieces
 		}
-		f.rest = f.rest[i+1:]
+		f.accept(';') // which some forget
 		name := f.token()
 		if name == "" || !f.accept('=') {
+			f.skipTo(';')
 			continue
 		}
 		if len(params) == most {
@@ -159,6 +159,15 @@ func (f *mimeField) readParams(most int) (params []Param, more, pieces bool) {
 			_, _, pieces = cutPiece(name)
 		}
 	}
+}
+
+// skipTo skips junk before the next c.
+func (f *mimeField) skipTo(c byte) {
+	i := strings.IndexByte(f.rest, c)
+	if i < 0 {
+		i = len(f.rest)
+	}
+	f.rest = f.rest[i:]
 }
 
 // lower gives s in lower case (ASCII), without an allocation where it can.
@@ -233,9 +242,13 @@ func joinRun(base string, run []Param) Param {
 	for _, p := range run {
 		extended = extended || strings.HasSuffix(p.Name, "*")
 	}
+	charset, _, _ := strings.Cut(run[0].Value, "'")
 	var b []byte
 	for i, p := range run {
 		switch {
+		case strings.HasSuffix(p.Name, "*") && i > 0:
+			b = append(b, strings.TrimPrefix(p.Value, charset+"'")...) // some repeat the charset
+			continue
 		case strings.HasSuffix(p.Name, "*"):
 			b = append(b, p.Value...)
 			continue
