@@ -15,13 +15,18 @@ const maxRare = 1000
 // entity reads a character reference in text; the "&" is next.
 func (s *scanner) entity() {
 	b := s.in.look(maxEntity)
-	r, n := reference(b[:min(len(b), maxEntity)], false)
+	b = b[:min(len(b), maxEntity)]
+	r, n := reference(b, false)
 	if n == 0 {
-		if r, n = s.rareEntity(b[:min(len(b), maxEntity)]); n == 0 {
-			s.write(b[:1])
-			s.in.pos++
-			return
-		}
+		r, n = s.rareReference(b)
+	}
+	if n == 0 {
+		r, n = unendedReference(b)
+	}
+	if n == 0 {
+		s.write(b[:1])
+		s.in.pos++
+		return
 	}
 	numeric := b[1] == '#'
 	s.in.pos += n
@@ -40,8 +45,8 @@ func (s *scanner) entity() {
 	}
 }
 
-// rareEntity asks the standard library, which knows all names.
-func (s *scanner) rareEntity(b []byte) (rune, int) {
+// rareReference asks the standard library, which knows all names.
+func (s *scanner) rareReference(b []byte) (rune, int) {
 	n := nameLength(b)
 	if n < 3 || n == len(b) || b[n] != ';' || s.rare == maxRare {
 		return 0, 0
@@ -49,7 +54,7 @@ func (s *scanner) rareEntity(b []byte) (rune, int) {
 	s.rare++
 	text := html.UnescapeString(string(b[:n+1]))
 	r, _ := utf8.DecodeRuneInString(text)
-	if r == '&' {
+	if r == '&' || text[len(text)-1] == ';' { // only some of it is a name
 		return 0, 0
 	}
 	return r, n + 1
@@ -65,28 +70,29 @@ func nameLength(b []byte) int {
 }
 
 // reference reads a numeric or a common named character reference at the beginning of b and gives its length, 0 when
-// there is none. The semicolon may lack where HTML lets it lack; in an attribute, then, no letter, digit or "=" may follow.
+// there is none. In an attribute the semicolon may lack where HTML lets it lack, if no letter, digit or "=" follows.
 func reference(b []byte, attribute bool) (rune, int) {
 	if len(b) > 1 && b[1] == '#' {
 		return numericReference(b)
 	}
 	n := nameLength(b)
-	ended := n < len(b) && b[n] == ';'
-	if ended {
+	if n < len(b) && b[n] == ';' {
 		if r := named(b[1:n]); r != 0 {
 			return r, n + 1
 		}
-	}
-	if attribute && (ended || n < len(b) && b[n] == '=') {
 		return 0, 0
 	}
-	if attribute {
+	if attribute && (n == len(b) || b[n] != '=') {
 		if r := named(b[1:n]); needsNoSemicolon(r) {
 			return r, n
 		}
-		return 0, 0
 	}
-	for n = min(n, 7); n > 2; n-- { // they have at most six letters
+	return 0, 0
+}
+
+// unendedReference reads a name without a semicolon, of which the letters behind it are no part.
+func unendedReference(b []byte) (rune, int) {
+	for n := min(nameLength(b), 7); n > 2; n-- { // such names have at most six letters
 		if r := named(b[1:n]); needsNoSemicolon(r) {
 			return r, n
 		}

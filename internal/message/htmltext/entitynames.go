@@ -547,9 +547,9 @@ func named(name []byte) rune {
 	case "rfloor":
 		return 0x230b
 	case "lang":
-		return 0x2329
+		return 0x27e8
 	case "rang":
-		return 0x232a
+		return 0x27e9
 	case "loz":
 		return 0x25ca
 	case "starf":
@@ -568,6 +568,10 @@ func named(name []byte) rune {
 		return 0x2666
 	case "check":
 		return 0x2713
+	case "nGt": // these two have a second character, which makes them longer than their names
+		return 0x226b
+	case "nLt":
+		return 0x226a
 	}
 	return 0
 }

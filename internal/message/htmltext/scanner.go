@@ -383,7 +383,12 @@ func (s *scanner) rawWords(b []byte) {
 			continue
 		}
 		if b[i] == '&' {
-			if r, n := reference(b[i:min(len(b), i+maxEntity)], false); n > 0 {
+			rest := b[i:min(len(b), i+maxEntity)]
+			r, n := reference(rest, false)
+			if n == 0 {
+				r, n = unendedReference(rest)
+			}
+			if n > 0 {
 				s.write(append(s.scratch[:0], string(r)...))
 				i += n
 				continue
