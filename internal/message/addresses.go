@@ -5,6 +5,9 @@ import "strings"
 // maxHost bounds the length of a source route or a domain that is understood.
 const maxHost = 1000
 
+// maxWords bounds the words of a name or a local part that are kept.
+const maxWords = 1000
+
 // ParseAddressList reads an address list from a field's unfolded value (RFC 5322 3.4 with the obsolete syntax of 4.4), at
 // most limit members. It is lenient; see [Mailbox] for what is marked.
 func ParseAddressList(s string, limit int) []Mailbox {
@@ -285,6 +288,12 @@ func (r *addressReader) run() {
 		} else {
 			text = r.atom()
 		}
+		if len(r.words) == maxWords {
+			r.bad, gap = true, false
+			r.last = r.pos
+			r.space()
+			continue
+		}
 		r.words = append(r.words, word{text, gap})
 		r.spread += len(text)
 		if gap {
@@ -347,18 +356,20 @@ func (r *addressReader) domain() string {
 		}
 		r.bad = true
 	}
-	host := ""
-	for {
+	host := r.atom() // all of it nearly always
+	r.space()
+	if host == "" || host[len(host)-1] != '.' && r.peek() != '.' {
+		r.bad = r.bad || host == ""
+		return host
+	}
+	b := []byte(host)
+	for len(b) <= maxHost && (b[len(b)-1] == '.' || r.peek() == '.') { // two words with no dot between them are not one domain
 		atom := r.atom()
 		if atom == "" {
 			break
 		}
-		host += atom // one piece nearly always
+		b = append(b, atom...)
 		r.space()
-		if len(host) > maxHost || host[len(host)-1] != '.' && r.peek() != '.' {
-			break // two words with no dot between them are not one domain
-		}
 	}
-	r.bad = r.bad || host == ""
-	return host
+	return string(b)
 }

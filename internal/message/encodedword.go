@@ -18,10 +18,10 @@ func DecodeHeader(s string) string {
 		if i < 0 {
 			break
 		}
-		w, n := cutEncodedWord(s[i:])
-		if n == 0 {
-			d.text(s[:i+2])
-			s = s[i+2:]
+		w, n, ok := cutEncodedWord(s[i:])
+		if !ok {
+			d.text(s[:i+n])
+			s = s[i+n:]
 			continue
 		}
 		// RFC 2047 6.2: white space between two encoded-words is not displayed.
@@ -52,40 +52,37 @@ type encodedWord struct {
 	text    string
 }
 
-// cutEncodedWord reads "=?charset?B?text?=" at the beginning of s and gives its length, 0 when there is none.
-// Words longer than the 75 characters of RFC 2047 2 are common and understood.
-func cutEncodedWord(s string) (encodedWord, int) {
+// cutEncodedWord reads "=?charset?B?text?=" at the beginning of s and gives its length. When ok is false there is none, and
+// none begins in the n bytes either. Words longer than the 75 characters of RFC 2047 2 are common and understood.
+func cutEncodedWord(s string) (w encodedWord, n int, ok bool) {
 	rest := s[2:]
 	i := strings.IndexByte(rest[:min(len(rest), 64)], '?')
-	if i <= 0 || i+3 > len(rest) || rest[i+2] != '?' {
-		return encodedWord{}, 0
+	if i <= 0 || i+3 > len(rest) || rest[i+2] != '?' || strings.IndexByte(rest[:i], ' ') >= 0 {
+		return w, 2, false
 	}
-	w := encodedWord{charset: rest[:i]}
+	w.charset, _, _ = strings.Cut(rest[:i], "*") // RFC 2231 5: a language
 	switch rest[i+1] {
 	case 'b', 'B':
 		w.base64 = true
 	case 'q', 'Q':
 	default:
-		return encodedWord{}, 0
+		return w, 2, false
 	}
 	text := rest[i+3:]
-	end := strings.IndexByte(text, '?')
-	for end >= 0 && end+1 < len(text) && text[end+1] != '=' && !w.base64 {
-		next := strings.IndexByte(text[end+1:], '?') // a question mark that should have been encoded
-		if next < 0 {
-			return encodedWord{}, 0
+	end := 0
+	for ; end < len(text); end++ {
+		switch c := text[end]; {
+		case c == '?' && end+1 < len(text) && text[end+1] == '=':
+			w.text = text[:end]
+			return w, 2 + i + 3 + end + 2, true
+		case c == '?' && w.base64:
+			return w, 2, false
+		case c == '\r' || c == '\n':
+			return w, 2 + i + 3 + end, false
 		}
-		end += 1 + next
+		// A question mark in a Q word should have been encoded, and is one.
 	}
-	if end < 0 || end+1 >= len(text) || text[end+1] != '=' {
-		return encodedWord{}, 0
-	}
-	w.text = text[:end]
-	if strings.ContainsAny(w.text, "\r\n") || strings.IndexByte(w.charset, ' ') >= 0 {
-		return encodedWord{}, 0
-	}
-	w.charset, _, _ = strings.Cut(w.charset, "*") // RFC 2231 5: a language
-	return w, 2 + i + 3 + end + 2
+	return w, len(s), false
 }
 
 // wordDecoder collects the bytes of neighbouring words of one charset before it converts them, for some software cuts

@@ -111,7 +111,7 @@ func unquote(s string) (string, int) {
 }
 
 func unescape(s string) (string, int) {
-	b := make([]byte, 0, len(s))
+	var b []byte
 	for i := 1; i < len(s); i++ {
 		switch s[i] {
 		case '"':
