@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"postern/internal/autoreply"
 	"postern/smtp"
 	"postern/smtp/queue"
 	"postern/smtp/queue/dsn"
@@ -25,11 +26,15 @@ func (p *parcel) wantsSuccess() []copyFor {
 	return out
 }
 
-// mayTell reports whether a notice, of success or of what became of forwarded mail, may go out for mail from elsewhere: only
-// to senders that are proven, for a notice to a forged one is spam by our hand.
+// mayTell reports whether a notice, of success or of what became of forwarded mail, may go out for mail from elsewhere: never
+// about a notice, and only to senders that are proven, for a notice to a forged one is spam by our hand.
 func (in *In) mayTell(ctx context.Context, s *smtp.Session, p *parcel) (bool, error) {
 	e := p.envelope
 	if e.From.IsZero() || len(p.wantsSuccess()) == 0 && len(p.plan.external) == 0 {
+		return false, nil
+	}
+	if ok, reason := autoreply.MayNotify(p.parsed, e.From); !ok {
+		in.Log.Debug("no notices about this message", "id", e.ID, "reason", reason)
 		return false, nil
 	}
 	results, err := in.MailAuth.Check(ctx, s.Remote.Addr(), s.Helo, e.From, p.content, p.content.Size())
