@@ -95,6 +95,17 @@ const (
 	OutboundScore                IntKey  = iota
 	OutboundJunkPerHour          IntKey  = iota
 
+	SpamShareTraining      BoolKey     = iota
+	SpamReputationHalfLife DurationKey = iota
+	SpamReputationMax      IntKey      = iota
+	SpamCorrespondentKeep  DurationKey = iota
+	GreylistEnabled        BoolKey     = iota
+	GreylistDelay          DurationKey = iota
+	GreylistRetryWindow    DurationKey = iota
+	GreylistKeep           DurationKey = iota
+	GreylistKnownAfter     IntKey      = iota
+	GreylistMax            IntKey      = iota
+
 	settingCount = iota
 )
 
@@ -213,6 +224,27 @@ var catalogue = [settingCount]Definition{
 		Doc: "How deep groups within groups are followed."},
 	DirectoryGroupRecipients: {Name: "directory.group_recipients", Kind: KindCount, Unit: "recipients", Min: 1, Max: 100000, Default: "5000",
 		Doc: "Recipients that one address may stand for when all its groups are unfolded."},
+
+	SpamShareTraining: {Name: "spam.share_training", Kind: KindBool, Unit: "switch", Default: "true",
+		Doc: "Learn what an account teaches for the whole server as well, so that new accounts profit. Only how often words were seen is kept."},
+	SpamReputationHalfLife: {Name: "spam.reputation_half_life", Kind: KindDuration, Unit: "time", Min: int64(time.Hour), Max: int64(3650 * day), Default: "30d",
+		Doc: "Time after which a message counts half for the reputation of where it came from."},
+	SpamReputationMax: {Name: "spam.reputation_max", Kind: KindCount, Unit: "rows", Min: 1000, Max: 100000000, Default: "1000000",
+		Doc: "Networks, domains, addresses and host names whose reputation is kept; those of which least is known go first."},
+	SpamCorrespondentKeep: {Name: "spam.correspondent_keep", Kind: KindDuration, Unit: "time", Min: int64(day), Max: int64(3650 * day), Default: "400d",
+		Doc: "How long it is remembered whom an account has written to."},
+	GreylistEnabled: {Name: "greylist.enabled", Kind: KindBool, Unit: "switch", Default: "false",
+		Doc: "Ask clients that nobody knows to come again later. It keeps some spam out and delays first messages."},
+	GreylistDelay: {Name: "greylist.delay", Kind: KindDuration, Unit: "time", Min: 0, Max: int64(day), Default: "5m",
+		Doc: "How long a client has to wait before it may come again."},
+	GreylistRetryWindow: {Name: "greylist.retry_window", Kind: KindDuration, Unit: "time", Min: int64(time.Hour), Max: int64(7 * day), Default: "1d",
+		Doc: "How long it may take to come again. RFC 5321 4.5.4.1 lets servers wait hours between attempts."},
+	GreylistKeep: {Name: "greylist.keep", Kind: KindDuration, Unit: "time", Min: int64(day), Max: int64(400 * day), Default: "36d",
+		Doc: "How long it is remembered who came again, counted from the last message: enough for what comes once a month."},
+	GreylistKnownAfter: {Name: "greylist.known_after", Kind: KindCount, Unit: "messages", Min: 1, Max: 1000, Default: "5",
+		Doc: "How often clients of a network must have come again until the whole network is let through: an IPv4 /24 or an IPv6 /64."},
+	GreylistMax: {Name: "greylist.max", Kind: KindCount, Unit: "rows", Min: 1000, Max: 100000000, Default: "1000000",
+		Doc: "Attempts and networks that are remembered; those that would be forgotten soonest go first."},
 
 	OutboundEnabled: {Name: "outbound.enabled", Kind: KindBool, Unit: "switch", Default: "true",
 		Doc: "Watch what users send to others: an account that passes one of the limits outbound.* is put on hold until `postern user lift`, its mail waits in the queue, and the administrator is told. When off, nobody is put on hold anew."},
