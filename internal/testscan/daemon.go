@@ -4,6 +4,7 @@ package testscan
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -150,15 +151,18 @@ func makeFolder(t testing.TB, dir, name string) {
 	}
 }
 
-// freePort is free just now.
+// freePort is free just now, and none that the kernel gives to whoever asks for any: a daemon takes its time to bind.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		l, err := net.Listen("tcp", loopback(26000+rand.IntN(6000)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().(*net.TCPAddr).Port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("no port is free")
+	return 0
 }
 
 // unprivileged is a user for the daemon when the test runs as root: the first that there is.
