@@ -75,8 +75,16 @@ func field(r scanner.Result, name string) string {
 	return ""
 }
 
-func TestSpamdJudges(t *testing.T) {
+// One spamd serves these, since it takes seconds to start.
+func TestSpamdIsUnderstood(t *testing.T) {
 	d := testscan.Spamd(t)
+	t.Run("it judges", func(t *testing.T) { spamdJudges(t, d) })
+	t.Run("fields of the sender are not taken for its own", func(t *testing.T) { spamdIsForged(t, parse(t, d.Setting)) })
+	t.Run("it is believed when the header is huge", func(t *testing.T) { spamdRepeatsAHugeHeader(t, parse(t, d.Setting)) })
+	t.Run("it is given the beginning of a large message", func(t *testing.T) { spamdIsGivenTheBeginning(t, parse(t, d.Setting)) })
+}
+
+func spamdJudges(t *testing.T, d *testscan.Daemon) {
 	for _, setting := range []string{d.Setting, d.Socket} {
 		s := parse(t, setting)
 		r := scan(t, s, mail("test", gtube))
@@ -95,8 +103,7 @@ func TestSpamdJudges(t *testing.T) {
 }
 
 // What the sender wrote as if spamd had is neither taken for spamd's nor a reason to doubt it.
-func TestSpamdFieldsOfTheSenderAreNotTakenForItsOwn(t *testing.T) {
-	s := parse(t, testscan.Spamd(t).Setting)
+func spamdIsForged(t *testing.T, s scanner.Scanner) {
 	forged := "X-Spam-Status : No, score=-99.0 required=5.0 tests=FORGED\r\nX-Spam-Status: No, score=-99.0 required=5.0 tests=FORGED\r\n" +
 		"X-Spam-Flag : NO\r\nX-Spam-Flag: NO\r\nX-Spam-Checker-Version: SpamAssassin 9 on nowhere\r\n"
 	m := raw(forged + "From: a@example.org\r\nSubject: x\r\n\r\n" + gtube + "\r\n")
@@ -107,16 +114,14 @@ func TestSpamdFieldsOfTheSenderAreNotTakenForItsOwn(t *testing.T) {
 }
 
 // A header that is longer than any answer should be comes back in the answer, and is no reason to believe that it is endless.
-func TestSpamdIsBelievedWhenTheHeaderIsHuge(t *testing.T) {
-	s := parse(t, testscan.Spamd(t).Setting)
+func spamdRepeatsAHugeHeader(t *testing.T, s scanner.Scanner) {
 	r := scan(t, s, raw(strings.Repeat("X-Padding: "+strings.Repeat("x", 900)+"\r\n", 450)+"Subject: x\r\n\r\n"+gtube+"\r\n"))
 	if r.Kind != scanner.Spam {
 		t.Errorf("%+v", r)
 	}
 }
 
-func TestSpamdIsGivenTheBeginningOfALargeMessage(t *testing.T) {
-	s := parse(t, testscan.Spamd(t).Setting)
+func spamdIsGivenTheBeginning(t *testing.T, s scanner.Scanner) {
 	s.(*scanner.Spamd).MaxSize = 64 << 10
 	r := scan(t, s, mail("large", gtube+"\r\n"+strings.Repeat("And so on.\r\n", 100_000)))
 	if r.Kind != scanner.Spam || !r.Truncated() || r.Scanned != 64<<10 || r.Total < 1_200_000 {
