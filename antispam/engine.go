@@ -3,6 +3,7 @@ package antispam
 import (
 	_ "embed"
 	"fmt"
+	"strings"
 	"sync"
 
 	"postern/antispam/bayes"
@@ -72,6 +73,15 @@ func (e *Engine) Examine(m *Mail) (*Findings, error) {
 
 // Close gives the memory back.
 func (f *Findings) Close() { f.engine.pool.Put(f) }
+
+// Named tells the client's confirmed name in the DNS, "" for none, where it was asked for while the message was read. It
+// must come before Rules.
+func (f *Findings) Named(name string, asked bool) {
+	f.relay.name, f.relay.asked = strings.ToLower(name), asked
+}
+
+// FromList reports whether the message says that it comes from a mailing list.
+func (f *Findings) FromList() bool { return f.header.list }
 
 // Rules is the check of the rules.
 func (f *Findings) Rules() verdict.Check {

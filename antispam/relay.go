@@ -20,7 +20,7 @@ const maxHops = 10
 
 func (f *features) readRelay(m *Mail) {
 	if m.Relay != nil {
-		f.relay = relayFacts{known: true, ip: m.Relay.IP, helo: strings.ToLower(m.Relay.Helo), name: strings.ToLower(m.Relay.Name), asked: m.Relay.Asked}
+		f.relay = relayFacts{known: m.Relay.IP.IsValid(), ip: m.Relay.IP, helo: strings.ToLower(m.Relay.Helo), name: strings.ToLower(m.Relay.Name), asked: m.Relay.Asked}
 		return
 	}
 	hops := 0

@@ -6,6 +6,7 @@ import (
 
 	"postern/internal/address"
 	"postern/internal/db"
+	"postern/internal/judge"
 	"postern/internal/message"
 	"postern/internal/reply"
 	"postern/internal/spool"
@@ -34,6 +35,10 @@ type parcel struct {
 	once *receiptKey
 	// seen are receipts of earlier deliveries, to be dropped.
 	seen []receipt
+	// judgement is how mail from elsewhere was judged; nil for all other.
+	judgement *judge.Judgement
+	// hold has what leaves wait in the queue until it is released.
+	hold bool
 }
 
 // sealed is a parcel whose bytes are ready: all that is left is one transaction.
@@ -45,6 +50,8 @@ type sealed struct {
 	once     *receiptKey
 	seen     []receipt
 	notice   queue.Prepared // of success, where the sender asked for it; nil otherwise
+	// also is what else belongs into the transaction.
+	also []func(*db.Tx) error
 }
 
 // commit makes the parcel durable for all its recipients in one transaction, which shares its flush with all others that
@@ -79,7 +86,29 @@ func (f *Flow) seal(ctx context.Context, p *parcel) (*sealed, error) {
 		}
 		return nil, err
 	}
-	return &sealed{notice: notice, flow: f, prepared: prepared, targets: f.targets(p), outgoing: outgoing, once: p.once, seen: p.seen}, nil
+	ready := &sealed{notice: notice, flow: f, prepared: prepared, targets: f.targets(p), outgoing: outgoing, once: p.once, seen: p.seen}
+	if err := f.addTrace(ready, p); err != nil {
+		ready.Discard()
+		return nil, err
+	}
+	if p.account != 0 {
+		ready.also = append(ready.also, func(tx *db.Tx) error { return f.Correspondents.SentTx(tx, p.account, p.plan.addresses()) })
+	}
+	return ready, nil
+}
+
+// addTrace puts the story of the judgement into the transaction, so that no message is without it.
+func (f *Flow) addTrace(s *sealed, p *parcel) error {
+	if p.judgement == nil {
+		return nil
+	}
+	trace := p.judgement.Trace
+	encoded, err := f.Traces.Encode(trace)
+	if err != nil {
+		return err
+	}
+	s.also = append(s.also, func(tx *db.Tx) error { return f.Traces.StoreTx(tx, trace, encoded) })
+	return nil
 }
 
 // Tx stores the copies and queues the rest.
@@ -89,6 +118,11 @@ func (s *sealed) Tx(tx *db.Tx) error {
 	}
 	if len(s.targets) > 0 {
 		if _, err := s.flow.Store.DeliverTx(tx, s.prepared, s.targets); err != nil {
+			return err
+		}
+	}
+	for _, work := range s.also {
+		if err := work(tx); err != nil {
 			return err
 		}
 	}
@@ -130,9 +164,16 @@ func (s *sealed) Discard() {
 func (f *Flow) targets(p *parcel) []store.Target {
 	now := f.Clock.Now()
 	targets := make([]store.Target, 0, len(p.plan.accounts))
-	for _, c := range p.plan.accounts {
-		prefix := append(finalFields(p.envelope.From, c.to, p.envelope.SMTPUTF8), p.trace...)
-		t := store.Target{Account: store.AccountID(c.account), Prefix: prefix, Internal: now, IgnoreQuota: p.notice || len(p.plan.accounts) > 1}
+	for i, c := range p.plan.accounts {
+		prefix := finalFields(p.envelope.From, c.to, p.envelope.SMTPUTF8)
+		t := store.Target{Account: store.AccountID(c.account), Internal: now, IgnoreQuota: p.notice || len(p.plan.accounts) > 1}
+		if p.judgement != nil {
+			prefix = append(prefix, p.judgement.Fields(i)...)
+			if p.judgement.Junked(i) {
+				t.Role = `\Junk`
+			}
+		}
+		t.Prefix = append(prefix, p.trace...)
 		if p.once != nil {
 			t.Once = p.once.of(c)
 		}
@@ -185,7 +226,7 @@ func (f *Flow) outgoingVia(ctx context.Context, p *parcel, via address.Address) 
 	e := p.envelope
 	m := queue.Message{
 		From: e.From, Ret: e.Ret, EnvID: smtp.EncodeXtext(e.EnvID), RequireTLS: e.RequireTLS, Account: p.account,
-		SMTPUTF8: p.needsUTF8(), Body8Bit: p.parsed.Has8Bit,
+		SMTPUTF8: p.needsUTF8(), Body8Bit: p.parsed.Has8Bit, Hold: p.hold,
 	}
 	signer := e.From.Domain
 	if p.notice {
@@ -201,6 +242,13 @@ func (f *Flow) outgoingVia(ctx context.Context, p *parcel, via address.Address) 
 	signature, err := f.sign(ctx, signer, prefix, p)
 	if err != nil {
 		return m, err
+	}
+	if p.judgement != nil && !via.IsZero() {
+		seal, err := f.sealARC(ctx, via.Domain, p)
+		if err != nil {
+			return m, err
+		}
+		signature = append(seal, signature...)
 	}
 	m.Prefix = append(signature, prefix...)
 	m.Size = int64(len(m.Prefix)) + p.content.Size()

@@ -9,6 +9,7 @@ import (
 	"postern/dnsbl"
 	"postern/internal/address"
 	"postern/internal/directory"
+	"postern/internal/judge"
 	"postern/internal/message"
 	"postern/internal/reply"
 	"postern/internal/settings"
@@ -97,21 +98,69 @@ func (in *In) Data(ctx context.Context, s *smtp.Session, e *smtp.Envelope, c *sp
 	if err := checkHeader(m, int(settings.MessageReceivedLimit.Get(in.Settings))); err != nil {
 		return "", err
 	}
-	if err := in.checkSpoofing(ctx, s, e, m, c); err != nil {
-		return "", err
-	}
 	if err := v.plan.checkLoops(m); err != nil {
 		return "", err
 	}
 	p := &parcel{envelope: e, content: c, parsed: m, trace: in.received(s, e, in.Clock.Now()), plan: &v.plan, foreign: true}
-	if p.tell, err = in.mayTell(ctx, s, p); err != nil {
+	if err := in.judge(ctx, s, v, p); err != nil {
 		return "", err
+	}
+	if p.content, p.parsed, err = in.without(c, m, in.isForged); err != nil {
+		return "", err
+	}
+	if p.content != c {
+		defer p.content.Close()
 	}
 	if err := in.deliver(ctx, s, v, p); err != nil {
 		return "", err
 	}
+	in.Judge.Learn(p.judgement)
 	return "2.6.0 Accepted as " + e.ID, nil
 }
+
+// judge finds out who sent the message and whether it is wanted, and refuses it if it must be. What was refused leaves a
+// trace too.
+func (in *In) judge(ctx context.Context, s *smtp.Session, v *visit, p *parcel) error {
+	j, err := in.Judge.Judge(ctx, arrival(s, v, p))
+	if err != nil {
+		return err
+	}
+	p.judgement = j
+	refusal := in.checkSpoofing(p, j)
+	if refusal == nil {
+		refusal = j.Answer()
+	}
+	if refusal != nil {
+		in.Traces.StoreLater(j.Trace)
+		return refusal
+	}
+	p.tell = in.mayTell(p, j)
+	p.trace = append(j.Results(in.Hostname), p.trace...)
+	return nil
+}
+
+// arrival is the message as the judge sees it.
+func arrival(s *smtp.Session, v *visit, p *parcel) *judge.Arrival {
+	a := &judge.Arrival{
+		ID: p.envelope.ID, Client: s.Remote.Addr(), Helo: s.Helo, From: p.envelope.From, Parsed: p.parsed, Content: p.content, Size: p.content.Size(),
+		Listed: v.verdict(), Received: p.trace,
+	}
+	for _, c := range p.plan.accounts {
+		a.Recipients = append(a.Recipients, judge.Recipient{Account: c.account, Address: c.to})
+	}
+	// Those that one address of ours leads to are one copy as far as the judgement goes.
+	vias := map[string]bool{}
+	for _, l := range p.plan.external {
+		if key := l.via.Key(); !vias[key] {
+			vias[key] = true
+			a.Recipients = append(a.Recipients, judge.Recipient{Address: l.via})
+		}
+	}
+	return a
+}
+
+// isForged: the field speaks in our name, and we did not write it.
+func (in *In) isForged(f message.Field) bool { return judge.IsForged(f.Name, f.Value(), in.Hostname) }
 
 // deliver commits the parcel, with a receipt, so that it is not made twice.
 func (in *In) deliver(ctx context.Context, s *smtp.Session, v *visit, p *parcel) error {
@@ -136,23 +185,19 @@ func (in *In) deliver(ctx context.Context, s *smtp.Session, v *visit, p *parcel)
 }
 
 // checkSpoofing refuses mail that claims to be from a domain of ours and cannot prove it (MAIL-3): our users log in.
-func (in *In) checkSpoofing(ctx context.Context, s *smtp.Session, e *smtp.Envelope, m *message.Message, c *spool.Content) error {
-	claimed, err := in.localDomains(e.From, m)
+func (in *In) checkSpoofing(p *parcel, j *judge.Judgement) error {
+	claimed, err := in.localDomains(p.envelope.From, p.parsed)
 	if err != nil || len(claimed) == 0 {
 		return err
 	}
-	results, err := in.MailAuth.Check(ctx, s.Remote.Addr(), s.Helo, e.From, c, c.Size())
-	if err != nil {
-		return err
-	}
 	for _, domain := range claimed {
-		if results.Aligned(domain) {
-			continue
+		switch {
+		case j.Auth.Aligned(domain):
+		case j.Auth.Unsure():
+			return j.Refuse(reply.New(451, "4.7.1", "Cannot check the sender's domain %s now, please try again later", domain))
+		default:
+			return j.Refuse(reply.New(550, "5.7.1", "Mail from %s must be authenticated: log in on port 587 or 465, or send from a host that SPF or DKIM of the domain vouches for", domain))
 		}
-		if results.Unsure() {
-			return reply.New(451, "4.7.1", "Cannot check the sender's domain %s now, please try again later", domain)
-		}
-		return reply.New(550, "5.7.1", "Mail from %s must be authenticated: log in on port 587 or 465, or send from a host that SPF or DKIM of the domain vouches for", domain)
 	}
 	return nil
 }

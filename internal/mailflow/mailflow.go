@@ -9,19 +9,24 @@ package mailflow
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/netip"
 
+	"postern/antispam/outbound"
 	"postern/dkim"
 	"postern/dnsbl"
+	"postern/internal/address"
 	"postern/internal/clock"
 	"postern/internal/db"
 	"postern/internal/directory"
-	"postern/internal/mailauth"
+	"postern/internal/judge"
+	"postern/internal/message"
 	"postern/internal/settings"
 	"postern/internal/spool"
 	"postern/internal/srs"
 	"postern/internal/store"
+	"postern/internal/verdict"
 	"postern/smtp/queue"
 )
 
@@ -35,20 +40,50 @@ type Keys interface {
 	Signing(ctx context.Context, domain string) ([]*dkim.Key, error)
 }
 
+// Judge finds out who sent a message and whether it is wanted; *judge.Judge is one.
+type Judge interface {
+	Judge(ctx context.Context, a *judge.Arrival) (*judge.Judgement, error)
+	// Learn counts a judged message under its sender's names.
+	Learn(*judge.Judgement)
+	// Outgoing is the score of a message that a user of ours sends.
+	Outgoing(m *message.Message, content io.ReaderAt) (verdict.Points, error)
+}
+
+// Traces keeps how messages were judged; *archive.Archive is one.
+type Traces interface {
+	Encode(*verdict.Trace) ([]byte, error)
+	StoreTx(*db.Tx, *verdict.Trace, []byte) error
+	StoreLater(*verdict.Trace)
+}
+
+// Correspondents remembers whom accounts write to; *reputation.Correspondents is one.
+type Correspondents interface {
+	SentTx(tx *db.Tx, account int64, to []address.Address) error
+	CountNew(ctx context.Context, account int64, to []address.Address) (int, error)
+}
+
+// Watch notices accounts that send as no person does; *outbound.Watch is one.
+type Watch interface {
+	Judge(ctx context.Context, s outbound.Submission) outbound.Judgement
+}
+
 // Flow is what both roads stand on. All fields must be set.
 type Flow struct {
 	// Hostname is the server's name, in Received fields and Message-IDs.
-	Hostname   string
-	DB         *db.DB
-	Store      *store.Store
-	Directory  *directory.Directory
-	Queue      *queue.Queue
-	Keys       Keys
-	BlockLists BlockLists
-	MailAuth   *mailauth.Checker
-	Settings   *settings.Settings
-	SRS        srs.Rewriter
-	Spool      *spool.Dir
-	Clock      clock.Clock
-	Log        *slog.Logger
+	Hostname       string
+	DB             *db.DB
+	Store          *store.Store
+	Directory      *directory.Directory
+	Queue          *queue.Queue
+	Keys           Keys
+	BlockLists     BlockLists
+	Judge          Judge
+	Traces         Traces
+	Correspondents Correspondents
+	Watch          Watch
+	Settings       *settings.Settings
+	SRS            srs.Rewriter
+	Spool          *spool.Dir
+	Clock          clock.Clock
+	Log            *slog.Logger
 }

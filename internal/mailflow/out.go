@@ -5,7 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"slices"
+	"strings"
 
 	"postern/dkim"
 	"postern/internal/address"
@@ -71,7 +72,8 @@ func (out *Out) Data(ctx context.Context, s *smtp.Session, e *smtp.Envelope, c *
 	if err := p.checkLoops(m); err != nil {
 		return "", err
 	}
-	clean, m, err := out.withoutPrivateFields(c, m)
+	hold := out.mustHold(ctx, s, p, m, c)
+	clean, m, err := out.without(c, m, isPrivate)
 	if err != nil {
 		return "", err
 	}
@@ -79,7 +81,7 @@ func (out *Out) Data(ctx context.Context, s *smtp.Session, e *smtp.Envelope, c *
 		defer clean.Close()
 	}
 	trace := append(out.received(s, e, out.Clock.Now()), out.missingFields(e, m)...)
-	err = out.commit(ctx, &parcel{envelope: e, content: clean, parsed: m, trace: trace, plan: p, account: s.Identity.Account, tell: true})
+	err = out.commit(ctx, &parcel{envelope: e, content: clean, parsed: m, trace: trace, plan: p, account: s.Identity.Account, tell: true, hold: hold})
 	if err != nil {
 		return "", err
 	}
@@ -119,35 +121,8 @@ func (out *Out) mustOwn(ctx context.Context, s *smtp.Session, a address.Address,
 // privateFields are not for the receivers: Bcc names those who are to stay unnamed, the others are ours to write.
 var privateFields = []string{"Bcc", "Resent-Bcc", "Return-Path", "Delivered-To", "X-Spam-Status", "X-Spam-Flag", "X-Spam-Score", "X-Spam-Level"}
 
-// withoutPrivateFields gives the content itself when there is nothing to take out.
-func (out *Out) withoutPrivateFields(c *spool.Content, m *message.Message) (*spool.Content, *message.Message, error) {
-	found := false
-	for _, name := range privateFields {
-		found = found || m.Header.Count(name) > 0
-	}
-	if !found {
-		return c, m, nil
-	}
-	w := out.Spool.NewWriter()
-	defer w.Abort()
-	header, err := io.ReadAll(io.NewSectionReader(c, 0, m.Root.BodyStart))
-	if err != nil {
-		return nil, nil, err
-	}
-	if _, err := w.Write(message.FilterHeader(nil, header, privateFields, true)); err != nil {
-		return nil, nil, err
-	}
-	if _, err := io.Copy(w, io.NewSectionReader(c, m.Root.BodyStart, c.Size()-m.Root.BodyStart)); err != nil {
-		return nil, nil, err
-	}
-	clean, err := w.Finish()
-	if err != nil {
-		return nil, nil, err
-	}
-	if m, err = message.Parse(clean, clean.Size(), message.DefaultLimits); err != nil {
-		return nil, nil, errors.Join(err, clean.Close())
-	}
-	return clean, m, nil
+func isPrivate(f message.Field) bool {
+	return slices.ContainsFunc(privateFields, func(name string) bool { return strings.EqualFold(f.Name, name) })
 }
 
 // missingFields completes the header as a submission server may (RFC 6409 8.2, 8.3).
@@ -175,4 +150,24 @@ func (f *Flow) sign(ctx context.Context, domain string, prefix []byte, p *parcel
 		return nil, reply.Wrap(err, 554, "5.6.0", "The message cannot be signed: its header is broken, or has too many fields of one kind")
 	}
 	return signature, err
+}
+
+// sealARC gives the fields of an ARC set for mail that a domain of ours forwards (RFC 8617): what we found when it came
+// in, sealed, so that those further on can believe us. A chain that takes no more sets goes on without ours.
+func (f *Flow) sealARC(ctx context.Context, domain string, p *parcel) ([]byte, error) {
+	keys, err := f.Keys.Signing(ctx, domain)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(keys, func(k *dkim.Key) bool { return k.Algorithm == dkim.RSA })
+	if i < 0 {
+		return nil, nil
+	}
+	seal, err := dkim.Seal(p.content, p.content.Size(), dkim.Sealing{
+		Key: keys[i], Arrived: p.judgement.Auth.ARC, Results: p.judgement.Auth.ARCResults(f.Hostname), Time: f.Clock.Now(),
+	})
+	if errors.Is(err, dkim.ErrNoSeal) || errors.Is(err, dkim.ErrBareNewline) || errors.Is(err, dkim.ErrHeaderFields) {
+		return nil, nil
+	}
+	return seal, err
 }

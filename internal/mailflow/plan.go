@@ -111,3 +111,15 @@ func (f *Flow) resolve(ctx context.Context, to address.Address) (directory.Resol
 	}
 	return f.Directory.Resolve(ctx, to)
 }
+
+// addresses are all that the sender named or reaches, for remembering whom an account writes to.
+func (p *plan) addresses() []address.Address {
+	list := make([]address.Address, 0, len(p.accounts)+len(p.external))
+	for _, c := range p.accounts {
+		list = append(list, c.to)
+	}
+	for _, l := range p.external {
+		list = append(list, l.to.Address)
+	}
+	return list
+}

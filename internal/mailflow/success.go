@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"postern/internal/autoreply"
+	"postern/internal/judge"
 	"postern/smtp"
 	"postern/smtp/queue"
 	"postern/smtp/queue/dsn"
@@ -28,17 +29,16 @@ func (p *parcel) wantsSuccess() []copyFor {
 
 // mayTell reports whether a notice, of success or of what became of forwarded mail, may go out for mail from elsewhere: never
 // about a notice, and only to senders that are proven, for a notice to a forged one is spam by our hand.
-func (in *In) mayTell(ctx context.Context, s *smtp.Session, p *parcel) (bool, error) {
+func (in *In) mayTell(p *parcel, j *judge.Judgement) bool {
 	e := p.envelope
 	if e.From.IsZero() || len(p.wantsSuccess()) == 0 && len(p.plan.external) == 0 {
-		return false, nil
+		return false
 	}
 	if ok, reason := autoreply.MayNotify(p.parsed, e.From); !ok {
 		in.Log.Debug("no notices about this message", "id", e.ID, "reason", reason)
-		return false, nil
+		return false
 	}
-	results, err := in.MailAuth.Check(ctx, s.Remote.Addr(), s.Helo, e.From, p.content, p.content.Size())
-	return results.Aligned(e.From.Domain), err
+	return j.Auth.Aligned(e.From.Domain)
 }
 
 // successNotice is the notice for the copies that are stored here; nil when nobody asked. What is forwarded is told of by

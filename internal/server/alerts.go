@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"postern/antispam/outbound"
+	"postern/antispam/scanner"
 	"postern/dnsbl"
 	"postern/internal/clock"
 )
@@ -109,4 +111,22 @@ func (a *Alerts) OnHold(h outbound.Alert) {
 // BlockList raises what a block list's checker found wrong.
 func (a *Alerts) BlockList(b dnsbl.Alert) {
 	a.Raise("dnsbl/"+b.Zone+"/"+string(b.Problem), "Block list "+b.Zone+": "+string(b.Problem), b.Text)
+}
+
+// Scanner raises what is wrong with an external scanner.
+func (a *Alerts) Scanner(s scanner.Alert) {
+	a.Raise("scanner/"+s.Scanner+"/"+string(s.Trouble), s.Title, s.Text)
+}
+
+// ScannerRecovered notes that a scanner answers again: its troubles are over.
+func (a *Alerts) ScannerRecovered(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for key := range a.alerts {
+		if strings.HasPrefix(key, "scanner/"+name+"/") {
+			delete(a.alerts, key)
+			delete(a.told, key)
+		}
+	}
+	a.log.Info("the scanner answers again", "scanner", name)
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"postern/antispam/outbound"
+	"postern/antispam/reputation"
 	"postern/dkim"
 	"postern/dnsbl"
 	"postern/imap"
@@ -22,7 +23,6 @@ import (
 	"postern/internal/config"
 	"postern/internal/db"
 	"postern/internal/directory"
-	"postern/internal/mailauth"
 	"postern/internal/mailflow"
 	"postern/internal/resolver"
 	"postern/internal/settings"
@@ -31,6 +31,7 @@ import (
 	"postern/internal/store"
 	"postern/internal/throttle"
 	"postern/internal/tlsconf"
+	"postern/internal/verdict/archive"
 	"postern/smtp/queue"
 )
 
@@ -57,13 +58,20 @@ type Server struct {
 	DB        *db.DB
 	Settings  *settings.Settings
 	Store     *store.Store
+	Archive   *archive.Archive
 	Directory *directory.Directory
+	Policies  *archive.Policies
 	Resolver  *resolver.Resolver
 	Keys      *dkim.Keys
 	Queue     *queue.Queue
 	Outbound  *outbound.Watch
 	Alerts    *Alerts
 	Metrics   *Metrics
+
+	senders        *reputation.Senders
+	correspondents *reputation.Correspondents
+	greylist       *reputation.Greylist
+	scanners       *scanners
 
 	throttle *throttle.Throttle
 	spool    *spool.Dir
@@ -137,6 +145,9 @@ func (s *Server) openStorage(ctx context.Context) (err error) {
 		return fmt.Errorf("opening the store: %w", err)
 	}
 	s.closeLater(s.Store.Close)
+	if err := s.openArchive(ctx); err != nil {
+		return err
+	}
 	s.Store.CountBlobUse(queue.BlobUse)
 	if s.spool, err = spool.NewDir(filepath.Join(c.Data, "spool")); err != nil {
 		return fmt.Errorf("opening the spool: %w", err)
@@ -150,24 +161,26 @@ func (s *Server) openPeople(ctx context.Context) (err error) {
 		return fmt.Errorf("reading the secret key: %w", err)
 	}
 	s.Directory, err = directory.Open(ctx, directory.Options{
-		DB: s.DB, Mail: accounts{s.Store}, Revoked: s.revoked, Settings: s.Settings, Key: key, Clock: s.Clock, Log: s.Log,
+		DB: s.DB, Mail: accounts{s.Store, s}, Revoked: s.revoked, Settings: s.Settings, Key: key, Clock: s.Clock, Log: s.Log,
 	})
 	if err != nil {
 		return fmt.Errorf("reading the directory: %w", err)
+	}
+	if err := s.openPolicies(ctx); err != nil {
+		return err
 	}
 	s.throttle = throttle.New(throttle.Options{Clock: s.Clock, Settings: s.Settings})
 	return nil
 }
 
 // accounts lets the directory make and remove mailboxes in its own transactions.
-type accounts struct{ *store.Store }
+type accounts struct {
+	*store.Store
+	server *Server
+}
 
 func (a accounts) CreateAccountTx(tx *db.Tx, id int64) error {
 	return a.Store.CreateAccountTx(tx, store.AccountID(id))
-}
-
-func (a accounts) RemoveAccountTx(tx *db.Tx, id int64) error {
-	return a.Store.RemoveAccountTx(tx, store.AccountID(id))
 }
 
 func (a accounts) SetQuotaTx(tx *db.Tx, id, bytes int64) error {
@@ -204,8 +217,10 @@ func (s *Server) openRoads(ctx context.Context) (err error) {
 	s.flow = &mailflow.Flow{
 		Hostname: s.Config.Hostname, DB: s.DB, Store: s.Store, Directory: s.Directory, Keys: s.Keys,
 		BlockLists: dnsbl.New(dnsbl.Options{Resolver: s.Resolver, Config: s.blockLists, Alert: s.Alerts.BlockList, Clock: s.Clock, Log: s.Log}),
-		MailAuth:   &mailauth.Checker{Resolver: s.Resolver, Timeout: 20 * time.Second, Clock: s.Clock},
 		Settings:   s.Settings, SRS: srs.Rewriter{Key: secret}, Spool: s.spool, Clock: s.Clock, Log: s.Log,
+	}
+	if err := s.openJudge(ctx); err != nil {
+		return err
 	}
 	s.Queue, err = queue.New(ctx, queue.Options{
 		DB: s.DB, Blobs: blobs{s.Store}, Deliverer: s.deliverer(), Bouncer: mailflow.Bouncer{Flow: s.flow},

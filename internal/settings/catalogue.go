@@ -106,6 +106,13 @@ const (
 	GreylistKnownAfter     IntKey      = iota
 	GreylistMax            IntKey      = iota
 
+	SpamScanner       StringKey   = iota
+	SpamScannerSecret StringKey   = iota
+	SpamScanTimeout   DurationKey = iota
+	VirusScanner      StringKey   = iota
+	URIBLZones        ListKey     = iota
+	URIBLTimeout      DurationKey = iota
+
 	settingCount = iota
 )
 
@@ -263,13 +270,26 @@ var catalogue = [settingCount]Definition{
 	OutboundJunkPerHour: {Name: "outbound.junk_per_hour", Kind: KindCount, Unit: "messages/h", Min: 0, Max: 1000000, Default: "5",
 		Doc: "Messages of at least the score outbound.score that an account may send; 0 means no limit."},
 
+	SpamScanner: {Name: "spam.scanner", Kind: KindString, Unit: "scanner", Min: 0, Max: 200, Default: "", Check: checkScanner,
+		Doc: "External spam filter that judges every message in place of the built-in engine: spamd:127.0.0.1:783, spamd:/run/spamd.sock or rspamd:http://127.0.0.1:11333; empty for the built-in engine. When it does not answer, mail is accepted and the administrator is told."},
+	SpamScannerSecret: {Name: "spam.scanner_secret", Kind: KindString, Unit: "text", Min: 0, Max: 200, Default: "", Secret: true,
+		Doc: "Password of rspamd, where it asks for one."},
+	SpamScanTimeout: {Name: "spam.scan_timeout", Kind: KindDuration, Unit: "time", Min: int64(time.Second), Max: int64(5 * time.Minute), Default: "30s",
+		Doc: "Wait for an external scanner's answer about one message."},
+	VirusScanner: {Name: "virus.scanner", Kind: KindString, Unit: "scanner", Min: 0, Max: 200, Default: "", Check: checkScanner,
+		Doc: "Virus scanner that sees every message: clamd:/run/clamav/clamd.ctl or clamd:127.0.0.1:3310; empty for none."},
+	URIBLZones: {Name: "uribl.zones", Kind: KindList, Unit: "zones", Min: 0, Max: 20, Default: "dbl.spamhaus.org", Check: checkZone,
+		Doc: "Lists of domains that are asked about what a message links to and who it is from; written as dnsbl.zones are. A listing adds to the score."},
+	URIBLTimeout: {Name: "uribl.timeout", Kind: KindDuration, Unit: "time", Min: int64(100 * time.Millisecond), Max: int64(time.Minute), Default: "5s",
+		Doc: "Wait for the answers of these lists; without one the message is judged by what else is known."},
+
 	SpamTagScore: {Name: "spam.tag_score", Kind: KindScore, Unit: "points", Min: 0, Max: maxScore, Default: "3.00",
 		Doc: "Score from which a message is delivered marked as suspicious; 0 never marks. Domains and users may differ: `postern spam policy`."},
 	SpamJunkScore: {Name: "spam.junk_score", Kind: KindScore, Unit: "points", Min: 0, Max: maxScore, Default: "5.00",
 		Doc: "Score from which a message is delivered into Junk; 0 never is. Domains and users may differ: `postern spam policy`."},
 	SpamRejectScore: {Name: "spam.reject_score", Kind: KindScore, Unit: "points", Min: 0, Max: maxScore, Default: "15.00",
 		Doc: "Score from which a message is refused; 0 never refuses by score. Domains and users may differ: `postern spam policy`."},
-	SpamGreylistScore: {Name: "spam.greylist_score", Kind: KindScore, Unit: "points", Min: 0, Max: maxScore, Default: "0.00",
+	SpamGreylistScore: {Name: "spam.greylist_score", Kind: KindScore, Unit: "points", Min: 0, Max: maxScore, Default: "2.00",
 		Doc: "Score from which senders that are not known yet are told to come again later; 0 never tells them. Domains and users may differ: `postern spam policy`."},
 	SpamVirusAction: {Name: "spam.virus_action", Kind: KindString, Unit: "action", Min: 1, Max: 6, Default: "reject", Check: checkVirusAction,
 		Doc: "What is done with a message in which a virus was found: reject, or junk."},
@@ -307,6 +327,14 @@ func checkOverride(s string) error {
 func checkSealer(s string) error {
 	if checkDomainName(s) != nil || strings.HasSuffix(s, ".") {
 		return fmt.Errorf("%q is not a domain name; write one such as example.org", s)
+	}
+	return nil
+}
+
+func checkScanner(s string) error {
+	kind, address, ok := strings.Cut(s, ":")
+	if !ok || address == "" || kind != "spamd" && kind != "rspamd" && kind != "clamd" {
+		return fmt.Errorf("%q is no scanner; write one such as spamd:127.0.0.1:783, rspamd:http://127.0.0.1:11333 or clamd:/run/clamav/clamd.ctl", s)
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func Decide(message, own []Check, p Policy) Verdict {
 	if listed.Result == "blocked" {
 		return is(Junk, "the recipient's list blocks the sender")
 	}
-	v := p.byScore(message, score, is)
+	v := p.byScore(message, own, score, is)
 	if p.DMARC == "quarantine" && (v.Action == Inbox || v.Action == Tag) {
 		return is(Junk, "dmarc: %s", p.dmarcWords())
 	}
@@ -49,7 +49,7 @@ func Decide(message, own []Check, p Policy) Verdict {
 }
 
 // byScore is what the scanner says where there is one that answered, else what the score says.
-func (p Policy) byScore(message []Check, score Points, is func(Action, string, ...any) Verdict) Verdict {
+func (p Policy) byScore(message, own []Check, score Points, is func(Action, string, ...any) Verdict) Verdict {
 	if c, ok := find(message, CheckScanner); ok && p.Scanner != "" {
 		switch c.Result {
 		case "ham":
@@ -73,7 +73,7 @@ func (p Policy) byScore(message []Check, score Points, is func(Action, string, .
 	case p.Junk > 0 && score >= p.Junk:
 		return is(Junk, "score %s reaches junk %s of %s", score, p.Junk, p.Source)
 	}
-	if c, ok := find(message, CheckGreylist); ok && c.Result == "wait" && p.Greylist > 0 && score >= p.Greylist {
+	if c, ok := find(own, CheckGreylist); ok && c.Result == "wait" && p.Greylist > 0 && score >= p.Greylist {
 		return is(Greylist, "score %s reaches greylist %s of %s and the sender is new", score, p.Greylist, p.Source)
 	}
 	if p.Tag > 0 && score >= p.Tag {

@@ -1,0 +1,227 @@
+package judge
+
+import (
+	"context"
+	"time"
+
+	"postern/antispam"
+	"postern/antispam/scanner"
+	"postern/dnsbl"
+	"postern/internal/address"
+	"postern/internal/mailauth"
+	"postern/internal/verdict"
+)
+
+// maxDomains bounds the domains of a message that lists are asked about.
+const maxDomains = 15
+
+// inquiry is one message under examination.
+type inquiry struct {
+	*Judge
+	a     *Arrival
+	began time.Time
+
+	auth     chan authenticated
+	spam     chan scanned
+	virus    chan scanned
+	domains  chan dnsbl.DomainVerdict
+	findings *antispam.Findings
+	results  mailauth.Results
+	checks   []verdict.Check
+	// external: a configured scanner answered, and its verdict counts.
+	external bool
+	scanner  string
+	wishes   scanner.Result
+	// common is what the words say to those who taught nothing.
+	common *verdict.Check
+}
+
+// scanned is what a scanner answered.
+type scanned struct {
+	result scanner.Result
+	err    error
+}
+
+type authenticated struct {
+	results mailauth.Results
+	err     error
+}
+
+// Judge examines a message and decides for each recipient. The error is one of reading the message.
+func (j *Judge) Judge(ctx context.Context, a *Arrival) (*Judgement, error) {
+	i := &inquiry{Judge: j, a: a, began: j.Clock.Now()}
+	i.startWaiting(ctx)
+	err := i.read(ctx)
+	if i.findings != nil {
+		defer i.findings.Close()
+	}
+	if err == nil {
+		err = i.gather(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	keys := i.judgeSender(ctx)
+	t := i.trace()
+	for _, r := range a.Recipients {
+		t.Recipients = append(t.Recipients, i.recipient(ctx, r))
+	}
+	i.greylist(ctx, t)
+	t.Decide()
+	t.Micros = j.Clock.Now().Sub(i.began).Microseconds()
+	return &Judgement{Trace: t, Auth: i.results, wishes: i.wishes, keys: keys}, nil
+}
+
+// startWaiting sends off all that waits for others. Each channel has room for its answer, so that nobody is left behind
+// when the message turns out to be unreadable.
+func (i *inquiry) startWaiting(ctx context.Context) {
+	a := i.a
+	i.auth = make(chan authenticated, 1)
+	go func() {
+		r, err := i.Auth.Examine(ctx, mailauth.Request{Client: a.Client, Helo: a.Helo, From: a.From, Header: a.Parsed.Header,
+			Content: a.Content, Size: a.Size, TrustedSealers: i.TrustedSealers(), IPRev: i.Names})
+		i.auth <- authenticated{r, err}
+	}()
+	s := i.Scanners()
+	i.spam, i.virus = i.scan(ctx, s.Spam), i.scan(ctx, s.Virus)
+	if s.Spam != nil {
+		i.scanner = s.Spam.Name()
+	}
+}
+
+// scan asks a scanner; nil when there is none.
+func (i *inquiry) scan(ctx context.Context, s scanner.Scanner) chan scanned {
+	if s == nil {
+		return nil
+	}
+	a := i.a
+	m := scanner.Message{Content: a.Content, Size: a.Size, Received: a.Received, Client: a.Client, Helo: a.Helo, ID: a.ID, From: pathOf(a.From)}
+	for _, r := range a.Recipients {
+		m.Recipients = append(m.Recipients, r.Address.String())
+	}
+	answer := make(chan scanned, 1)
+	go func() {
+		r, err := s.Scan(ctx, m)
+		answer <- scanned{r, err}
+	}()
+	return answer
+}
+
+func pathOf(a address.Address) string {
+	if a.IsZero() {
+		return ""
+	}
+	return a.String()
+}
+
+// read has the built-in engine read the message, and lists of domains asked about what it links to. Where an external
+// scanner is configured the engine is the understudy: it reads too, so that it can take over at once.
+func (i *inquiry) read(ctx context.Context) error {
+	a := i.a
+	m := &antispam.Mail{Parsed: a.Parsed, Content: a.Content, At: i.began, From: a.From,
+		Relay: &antispam.Relay{IP: a.Client, Helo: a.Helo}}
+	for _, r := range a.Recipients {
+		m.Recipients = append(m.Recipients, r.Address)
+	}
+	var err error
+	if i.findings, err = i.Engine.Examine(m); err != nil {
+		return err
+	}
+	if domains := i.findings.Domains(maxDomains); len(domains) > 0 {
+		i.domains = make(chan dnsbl.DomainVerdict, 1)
+		go func() { i.domains <- i.Domains.CheckDomains(ctx, domains) }()
+	}
+	return nil
+}
+
+// gather waits for the answers and makes checks of them.
+func (i *inquiry) gather(ctx context.Context) error {
+	auth := <-i.auth
+	if auth.err != nil {
+		return auth.err
+	}
+	i.results = auth.results
+	i.findings.Named(confirmedName(i.results.IPRev))
+	if i.virus != nil {
+		out := <-i.virus
+		i.checks = append(i.checks, scanner.CheckOf(out.result, out.err))
+	}
+	if i.spam != nil {
+		out := <-i.spam
+		i.external = out.err == nil
+		i.checks = append(i.checks, scanner.CheckOf(out.result, out.err))
+		i.wishes = out.result
+	}
+	i.checks = append(i.checks, i.authChecks()...)
+	i.checks = append(i.checks, dnsblCheck(i.a.Listed))
+	if i.domains != nil {
+		began := i.Clock.Now()
+		c := uriblCheck(<-i.domains)
+		c.Micros = i.Clock.Now().Sub(began).Microseconds()
+		i.checks = append(i.checks, c)
+	}
+	if !i.external {
+		i.checks = append(i.checks, i.timed(i.findings.Rules))
+	}
+	return nil
+}
+
+// confirmedName is the client's name if it leads back to the client, and whether that could be found out.
+func confirmedName(r mailauth.IPRev) (name string, asked bool) {
+	switch r.Status {
+	case mailauth.Pass:
+		return r.Name, true
+	case mailauth.Fail, mailauth.PermError:
+		return "", true
+	}
+	return "", false
+}
+
+func (i *inquiry) timed(f func() verdict.Check) verdict.Check {
+	began := i.Clock.Now()
+	c := f()
+	c.Micros = i.Clock.Now().Sub(began).Microseconds()
+	return c
+}
+
+// trace begins the story.
+func (i *inquiry) trace() *verdict.Trace {
+	a := i.a
+	t := &verdict.Trace{
+		Version: verdict.TraceVersion, ID: a.ID, At: i.began, Client: a.Client.String(), Helo: clean(a.Helo), From: pathOf(a.From),
+		Author: clean(authorOf(a)), MessageID: clean(a.Parsed.Envelope.MessageID), Size: a.Size, Engine: antispam.Version, Checks: i.checks,
+	}
+	if i.external {
+		// The scanner's verdict is the verdict: what we found besides is told, and counts nothing.
+		for n := range t.Checks {
+			if name := t.Checks[n].Name; name != verdict.CheckScanner && name != verdict.CheckVirus {
+				t.Checks[n].Points = 0
+			}
+		}
+	}
+	return t
+}
+
+func authorOf(a *Arrival) string {
+	if len(a.Parsed.Envelope.From) == 0 {
+		return ""
+	}
+	return a.Parsed.Envelope.From[0].Address()
+}
+
+// maxClean bounds what is taken into a trace from a stranger's text, in bytes.
+const maxClean = 256
+
+// clean keeps a stranger's text on one line of bounded length.
+func clean(s string) string {
+	if len(s) > maxClean {
+		s = s[:maxClean]
+	}
+	b := []byte(s)
+	for n, c := range b {
+		if c < ' ' || c >= 0x7f {
+			b[n] = '?'
+		}
+	}
+	return string(b)
+}
