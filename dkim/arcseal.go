@@ -31,6 +31,9 @@ type Sealing struct {
 // not be had just now is better left alone than sealed as failed for good.
 var ErrNoSeal = errors.New("dkim: the ARC chain takes no more sets")
 
+// errFolded: the first line of the message would continue the last field of the set.
+var errFolded = errors.New("dkim: the message begins with a continuation line")
+
 // Seal gives the fields of a new ARC set for a message about to leave, ready to stand before it: ARC-Seal,
 // ARC-Message-Signature and ARC-Authentication-Results (RFC 8617 5.1). The message must have CRLF line ends throughout.
 func Seal(r io.ReaderAt, size int64, s Sealing) ([]byte, error) {
@@ -47,6 +50,9 @@ func Seal(r io.ReaderAt, size int64, s Sealing) ([]byte, error) {
 	}
 	if h.bare() || badFold(s.Results) {
 		return nil, ErrBareNewline
+	}
+	if len(h) > 0 && (h[0].raw[0] == ' ' || h[0].raw[0] == '\t') {
+		return nil, errFolded
 	}
 	names, covered, err := s.toSign(h)
 	if err != nil {
@@ -146,10 +152,11 @@ func nameList(names []string) []string {
 }
 
 // arcField makes one field: its algorithm, its signature, and then the other tags. They start on a line of their own, so
-// that they stand there alike with and without the signature before them.
+// that they stand there alike with and without the signature before them. Lines are folded with a space, since python3-dkim
+// finds an instance only behind one.
 func (k *Key) arcField(name string, pieces []string, digest func(field []byte) []byte) ([]byte, error) {
 	write := func(value string) []byte {
-		f := folder{}
+		f := folder{space: true}
 		f.add(name + ": a=" + k.Algorithm.Signature() + ";")
 		piece := " b="
 		for width := 70; len(value) > 0; width = 72 {
@@ -158,7 +165,8 @@ func (k *Key) arcField(name string, pieces []string, digest func(field []byte) [
 			piece, value = "", value[n:]
 		}
 		f.add(piece)
-		f.text, f.line = append(f.text, ";\r\n\t"...), 8
+		f.text = append(f.text, ';')
+		f.fold()
 		for i, piece := range pieces {
 			if i == 0 {
 				piece = strings.TrimPrefix(piece, " ")

@@ -151,18 +151,26 @@ func (k *Key) sign(digest []byte) ([]byte, error) {
 	return k.private.Sign(rand.Reader, digest, crypto.SHA256)
 }
 
-// folder writes a header field in lines of at most 78 bytes, folded between the pieces it is given.
+// folder writes a header field in lines of at most 78 columns, folded between the pieces it is given.
 type folder struct {
-	text []byte
-	line int
+	text  []byte
+	line  int
+	space bool // fold with a space, not a tab
 }
 
 func (f *folder) add(piece string) {
 	if f.line > 0 && f.line+len(piece) > 76 {
-		f.text = append(f.text, "\r\n\t"...)
-		f.line = 8
+		f.fold()
 		piece = strings.TrimPrefix(piece, " ")
 	}
 	f.text = append(f.text, piece...)
 	f.line += len(piece)
+}
+
+func (f *folder) fold() {
+	if f.space {
+		f.text, f.line = append(f.text, "\r\n "...), 1
+	} else {
+		f.text, f.line = append(f.text, "\r\n\t"...), 8
+	}
 }

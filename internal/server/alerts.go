@@ -115,7 +115,7 @@ func (a *Alerts) BlockList(b dnsbl.Alert) {
 
 // Scanner raises what is wrong with an external scanner.
 func (a *Alerts) Scanner(s scanner.Alert) {
-	a.Raise("scanner/"+s.Scanner+"/"+string(s.Trouble), s.Title, s.Text)
+	a.Raise("scanner/"+s.Scanner+"/"+string(s.Trouble), "Scanner "+s.Scanner+": "+string(s.Trouble), s.Text)
 }
 
 // ScannerRecovered notes that a scanner answers again: its troubles are over.
