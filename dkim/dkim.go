@@ -1,4 +1,5 @@
-// Package dkim signs what leaves and verifies what arrives (RFC 6376, RFC 8463).
+// Package dkim signs what leaves and verifies what arrives (RFC 6376, RFC 8463), and does the same for chains of those who
+// hand a message on (ARC, RFC 8617).
 //
 // A signature says that a domain answers for a message, and that the fields and the body it covers are as they were.
 // Ours cover what a reader sees and what changes its meaning, each field listed once more than it occurs so that nobody
@@ -7,7 +8,8 @@
 // Signing starts in Sign with the message and the domain's keys, an RSA-2048 and an Ed25519 one; the body is read once
 // for both, streamed, and the header fields come back ready to be put in front. Verifying starts in Verify and ends in
 // one Verification for each signature, with a result in the words of RFC 8601; the body is again read once, however many
-// signatures there are. Keys live in the database (Keys), and each knows the record that must stand in the DNS.
+// signatures there are. An ARC chain is made of such signatures too: VerifyAll checks both at once, Seal adds a set. Keys
+// live in the database (Keys), and each knows the record that must stand in the DNS.
 package dkim
 
 import (

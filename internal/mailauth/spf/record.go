@@ -36,9 +36,6 @@ const (
 	exists
 )
 
-// asks reports whether the mechanism counts as a lookup (RFC 7208 4.6.4).
-func (k kind) asks() bool { return k != all && k != network }
-
 // selectRecord gives the one text that is an SPF record, "" if there is none (RFC 7208 4.5).
 func selectRecord(texts []string) (string, error) {
 	found := ""
