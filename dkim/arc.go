@@ -178,9 +178,11 @@ func parseMessageSignature(raw []byte) *signature {
 		s.stop(ResultPermError, err.Error())
 		return s
 	}
-	if problem := s.checkTags(t); problem != "" {
-		s.stop(ResultPermError, problem)
-		return s
+	for _, check := range []func(tags) string{s.checkTags, s.times} {
+		if problem := check(t); problem != "" {
+			s.stop(ResultPermError, problem)
+			return s
+		}
 	}
 	_, length := t.values["l"]
 	switch {
@@ -188,8 +190,10 @@ func parseMessageSignature(raw []byte) *signature {
 		s.stop(ResultPolicy, "unknown algorithm")
 	case length:
 		s.stop(ResultPolicy, "it covers a part of the body only (l=)")
-	case slices.ContainsFunc(s.Signed, func(name string) bool { return strings.EqualFold(name, "arc-seal") }):
+	case s.covers("arc-seal"):
 		s.stop(ResultPermError, "it covers seals") // RFC 8617 4.1.2
+	case !s.covers("from"):
+		s.stop(ResultPermError, "the From field is not signed") // RFC 6376 5.4
 	}
 	return s
 }
@@ -203,6 +207,9 @@ func parseSeal(raw []byte) (s *signature, status string) {
 	if err != nil {
 		s.stop(ResultPermError, err.Error())
 		return s, status
+	}
+	if problem := s.times(t); problem != "" {
+		s.stop(ResultPermError, problem)
 	}
 	_, signed := t.values["h"]
 	s.value, err = base64.StdEncoding.DecodeString(compact(t.values["b"]))

@@ -220,7 +220,7 @@ func (s *signature) checkTags(t tags) string {
 		return "unknown way to the key"
 	}
 	s.form.sha1 = s.Algorithm == "rsa-sha1"
-	return s.canonicalization(t.values["c"])
+	return s.canonicalization(t)
 }
 
 // checkIdentifier holds i= to the signing domain (RFC 6376 6.1.1), and the signature to the author.
@@ -229,16 +229,27 @@ func (s *signature) checkIdentifier(tags) string {
 	switch {
 	case !hasAt || len(local) > 256 || !within(domain, s.Domain):
 		return "the identifier is not of the signing domain"
-	case !slices.ContainsFunc(s.Signed, func(name string) bool { return strings.EqualFold(name, "from") }):
+	case !s.covers("from"):
 		return "the From field is not signed"
 	}
 	return ""
 }
 
-func (s *signature) canonicalization(c string) string {
-	head, body, _ := strings.Cut(compact(c), "/")
+func (s *signature) covers(field string) bool {
+	return slices.ContainsFunc(s.Signed, func(name string) bool { return strings.EqualFold(name, field) })
+}
+
+func (s *signature) canonicalization(t tags) string {
+	c, ok := t.values["c"]
+	if !ok {
+		return "" // RFC 6376 3.5: simple/simple
+	}
+	head, body, both := strings.Cut(compact(c), "/")
+	if !both {
+		body = "simple"
+	}
 	for _, value := range []string{head, body} {
-		if value != "" && value != "simple" && value != "relaxed" {
+		if value != "simple" && value != "relaxed" {
 			return "unknown canonicalization"
 		}
 	}

@@ -315,6 +315,14 @@ lists.example.org.  TXT "v=spf1 ip4:192.0.2.1 -all"
 			t.Errorf("%s: %+v, arc %s (%s)", c.name, r.DMARC, r.ARC.Result, r.ARC.Reason)
 		}
 	}
+	late := w.key(dkim.Ed25519, "late.example.org")
+	q := request("list@lists.example.org", seal(plain, late, proven))
+	q.TrustedSealers = []string{"example.org"}
+	w.Resolver = resolver.New(resolver.Options{Servers: []string{w.Addr()}, Attempts: 1}) // it forgets the key
+	w.SetFailure("s._domainkey.late.example.org", testdns.ServFail())
+	if r := w.examine(q); r.ARC.Result != dkim.ResultTempError || r.DMARC.Effective() != "reject" || !r.DMARC.Unsure {
+		t.Errorf("a seal whose key cannot be had: %+v, arc %s (%s)", r.DMARC, r.ARC.Result, r.ARC.Reason)
+	}
 }
 
 func TestAMessageThatCannotBeReadIsAnError(t *testing.T) {

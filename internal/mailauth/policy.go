@@ -44,7 +44,7 @@ type Author struct {
 	Signer    string
 	// Override is the sealer whose ARC chain speaks for this author.
 	Override string
-	// Unsure: an aligned identifier might have passed.
+	// Unsure: an aligned identifier, or the chain of a trusted sealer, might have passed.
 	Unsure bool
 }
 
@@ -127,7 +127,12 @@ func (p *policies) judgeAuthor(ctx context.Context, a *Author, r *Results, trust
 	if a.Unsure {
 		a.Status, a.Reason = TempError, "what might be aligned could not be checked"
 	}
-	a.Override = vouchedFor(r.ARC, a.Domain, trusted)
+	switch sealer := vouchedFor(r.ARC, a.Domain, trusted); {
+	case sealer != "" && r.ARC.Result == dkim.ResultPass:
+		a.Override = sealer
+	case sealer != "" && r.ARC.Result == dkim.ResultTempError:
+		a.Unsure = true // it might have been overridden
+	}
 }
 
 // align looks for identifiers that passed and count for the author, and for such as might have.

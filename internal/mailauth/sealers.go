@@ -9,11 +9,9 @@ import (
 )
 
 // vouchedFor gives the trusted sealer that saw the author's domain proven before the message was changed on its way, "" if
-// there is none. From the newest seal back, each sealer must be trusted: what an untrusted one sealed, it can have invented.
+// there is none. It says something only if the chain passes. From the newest seal back, each sealer must be trusted: what
+// an untrusted one sealed, it can have invented.
 func vouchedFor(c dkim.Chain, author string, trusted []string) string {
-	if c.Result != dkim.ResultPass {
-		return ""
-	}
 	for i := len(c.Sets) - 1; i >= 0 && isTrusted(c.Sets[i].Domain, trusted); i-- {
 		// What cannot be read of it is left out.
 		f, _ := authres.Parse(c.Sets[i].Results)
