@@ -16,7 +16,7 @@ var (
 		"mail delivery e", "mail returned", "returned to sender", "non delivery", "non-delivery", "nondeliver", "non-deliver",
 		"delivery notification", "delivery problem", "delivery report", "could not be delivered", "cannot be delivered",
 		"not be delivered", "unable to deliver", "was not delivered", "not delivered:", "message delivery", "mail system error",
-		"failure delivery", "mail failure", "error sending your mail", "[bounce]", "bounced mail", "bounced message", " frozen",
+		"failure delivery", "mail failure", "error sending your mail", "[bounce]", "bounced mail", "bounced message",
 		"postmaster notify", "postfix smtp server: errors", "mail rejected", "rejected mail", "rejected by",
 		"mail error", "email bounce", "bounce notification", "unknown user", "user unknown", "mail could not", "mail undeliver",
 		"dsn: ", "message status - undeliver", "nicht zugestellt", "unzustellbar", "zustellung fehlgeschlagen", "nicht zustellbar",

@@ -2,8 +2,10 @@ package message
 
 import (
 	"bytes"
+	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"unicode/utf8"
 )
 
@@ -175,6 +177,24 @@ func FuzzDecodePart(f *testing.F) {
 			if err != nil || n > int64(len(b)) {
 				t.Fatalf("%s: %d bytes gave %d, %v", encoding, len(b), n, err)
 			}
+		}
+	})
+}
+
+func FuzzTextReader(f *testing.F) {
+	f.Add([]byte("gr\xfcn \xe2\x82\xac \xe2\x82"), "")
+	f.Add([]byte("Fr+APY-sche +2D3cAA- +- +AB"), "utf-7")
+	f.Add([]byte("\x1b$BF|K\\\x1b(B"), "iso-2022-jp")
+	f.Add([]byte("\xd8\x00\x00"), "utf-16")
+	f.Fuzz(func(t *testing.T, b []byte, charset string) {
+		p := &Part{Type: "text", Subtype: "plain", End: int64(len(b)), Params: []Param{{"charset", charset}}}
+		text, err := io.ReadAll(TextReader(p, bytes.NewReader(b)))
+		if err != nil || !utf8.Valid(text) || len(text) > 4*len(b)+10 {
+			t.Fatalf("%q in %q gave %q, %v", b, charset, text, err)
+		}
+		slowly, err := io.ReadAll(iotest.OneByteReader(TextReader(p, iotestReader{bytes.NewReader(b)})))
+		if err != nil || !bytes.Equal(text, slowly) {
+			t.Fatalf("%q in %q gave %q, and byte by byte %q, %v", b, charset, text, slowly, err)
 		}
 	})
 }

@@ -160,6 +160,8 @@ func TestHostileMessagesCostNoMoreThanTheirLength(t *testing.T) {
 				text := class.text(n)
 				size := int64(len(text))
 				m, texts, spent, kept := measure(t, text)
+				t.Logf("%d bytes: %.1f steps, %.1f bytes allocated, %.1f kept for each", size,
+					float64(m.steps)/float64(size), float64(spent)/float64(size), float64(kept)/float64(size))
 				if m.steps > maxSteps*(size+1000) {
 					t.Errorf("%d bytes: %d steps", size, m.steps)
 				}
@@ -292,6 +294,7 @@ func TestAttachedArchivesAreNotOpened(t *testing.T) {
 	text := multipart("--b\nContent-Type: application/zip; name=bomb.zip\nContent-Transfer-Encoding: base64\n\n" +
 		base64.StdEncoding.EncodeToString(bomb.Bytes()) + "\n--b--\n")
 	m, texts, spent, _ := measure(t, text)
+	t.Logf("%d bytes, %d allocated", len(text), spent)
 	if leaf := m.Root.Children[0]; leaf.Filename() != "bomb.zip" || len(leaf.Children) > 0 {
 		t.Errorf("the archive is %+v", leaf)
 	}

@@ -139,7 +139,7 @@ func compareSummaries(t *testing.T, got, want string) {
 	for i := range ours {
 		name, value, _ := strings.Cut(ours[i], ":")
 		_, their, _ := strings.Cut(theirs[i], ":")
-		same := ours[i] == theirs[i]
+		var same bool
 		switch name {
 		case "From", "To":
 			same = addressWords(value) == addressWords(their)
