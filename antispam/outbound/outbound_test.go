@@ -463,12 +463,13 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 }
 
-// BenchmarkJudge shows that a message costs the same whether one account is known or a million.
+// BenchmarkJudge shows that a message costs the same whether a thousand accounts are known or a million. When the million send in
+// turn, none of them is in the processor's cache, which is all that is added.
 func BenchmarkJudge(b *testing.B) {
-	for _, accounts := range []int{1, 1000, 1_000_000} {
-		b.Run(strconv.Itoa(accounts), func(b *testing.B) {
-			w := &Watch{o: Options{Settings: settings.Defaults(), Clock: clock.NewManual(monday)}, seed: maphash.MakeSeed(), known: newLRU(accounts), holds: map[int64]*held{}}
-			for account := range accounts {
+	for _, c := range []struct{ known, active int }{{1000, 1000}, {1_000_000, 1000}, {1_000_000, 1_000_000}} {
+		b.Run(fmt.Sprintf("known=%d/active=%d", c.known, c.active), func(b *testing.B) {
+			w := &Watch{o: Options{Settings: settings.Defaults(), Clock: clock.NewManual(monday)}, seed: maphash.MakeSeed(), known: newLRU(c.known), holds: map[int64]*held{}}
+			for account := range c.known {
 				w.known.get(int64(account), monday)
 			}
 			now, i := monday, 0
@@ -477,7 +478,7 @@ func BenchmarkJudge(b *testing.B) {
 			for b.Loop() {
 				now = now.Add(time.Minute)
 				i++
-				w.Judge(ctx, Submission{Account: int64(i * 7919 % accounts), Recipients: 2, New: 1, Network: network(i % 4), At: now})
+				w.Judge(ctx, Submission{Account: int64(i * 7919 % c.active), Recipients: 2, New: 1, Network: network(i % 4), At: now})
 			}
 		})
 	}
