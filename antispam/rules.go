@@ -69,14 +69,14 @@ var tableOf = sync.OnceValue(func() map[string]string {
 })
 
 var headerRules = []rule{
-	{"NO_FROM", 1.8, "no author", func(f *features) bool { return f.header.fromDomain == "" }},
-	{"NO_DATE", 1.4, "no Date field", func(f *features) bool { return !f.header.hasDate }},
+	{"NO_FROM", 1.2, "no author", func(f *features) bool { return f.header.fromDomain == "" }},
+	{"NO_DATE", 1.0, "no Date field", func(f *features) bool { return !f.header.hasDate }},
 	{"BAD_DATE", 1.0, "a Date that cannot be read", func(f *features) bool { return f.header.hasDate && f.header.date.IsZero() }},
 	{"DATE_AHEAD", 1.4, "dated hours ahead of its arrival", func(f *features) bool { return f.ahead(6, 24*4) }},
 	{"DATE_FAR_AHEAD", 2.6, "dated days ahead of its arrival", func(f *features) bool { return f.ahead(24*4, 1e9) }},
 	{"DATE_BEHIND", 0.8, "dated days before its arrival", func(f *features) bool { return f.ahead(-24*30, -24*4) }},
 	{"DATE_FAR_BEHIND", 1.0, "dated a month or more before its arrival", func(f *features) bool { return f.ahead(-1e9, -24*30) }},
-	{"NO_MESSAGE_ID", 1.2, "no Message-ID", func(f *features) bool { return f.header.messageID == "" }},
+	{"NO_MESSAGE_ID", 0.6, "no Message-ID", func(f *features) bool { return f.header.messageID == "" }},
 	{"BAD_MESSAGE_ID", 1.0, "a Message-ID that is none", func(f *features) bool { return f.header.messageID != "" && !isMessageID(f.header.messageID) }},
 	{"NO_SUBJECT", 1.0, "no subject", func(f *features) bool { return strings.TrimSpace(f.header.subject) == "" }},
 	{"NO_TO", 0.7, "addressed to nobody", func(f *features) bool { return !f.header.hasTo }},
@@ -128,7 +128,7 @@ var relayRules = []rule{
 	{"RELAY_DYNAMIC", 1.4, "the client is a customer's line", func(f *features) bool { return f.relay.known && looksDynamic(f.relay.name, f.relay.ip) }},
 	{"HELO_DYNAMIC", 1.4, "the client calls itself a customer's line", func(f *features) bool { return f.relay.known && looksDynamic(f.relay.helo, f.relay.ip) }},
 	{"HELO_ADDRESS", 1.4, "the client has no name for itself but an address", func(f *features) bool { return f.relay.known && isAddressLiteral(f.relay.helo) }},
-	{"HELO_BARE", 0.8, "the client's name for itself is no full name", func(f *features) bool {
+	{"HELO_BARE", 0.6, "the client's name for itself is no full name", func(f *features) bool {
 		return f.relay.known && f.relay.helo != "" && !strings.Contains(f.relay.helo, ".") && !isAddressLiteral(f.relay.helo)
 	}},
 	{"PROVIDER_FORGED", 1.6, "from a free mail provider, and no server of it was on the way", func(f *features) bool {

@@ -19,6 +19,8 @@ const (
 	// independence tells how much one token says when the others are known: words come in company (Robinson's effective
 	// size factor).
 	independence = 0.5
+	// few tokens are too few to be sure by: the index of fewer is drawn towards the middle.
+	few = 12
 	// certain keeps one token from deciding alone.
 	certain = 0.995
 )
@@ -139,7 +141,7 @@ func (s *Scorer) combine(n int) Result {
 	// Many tokens that are ham make logSpam very low, and so h small; the other way round for s.
 	h := chiSquare(-2*independence*logSpam, freedom)
 	sp := chiSquare(-2*independence*logHam, freedom)
-	r.Index = (1 + h - sp) / 2
+	r.Index = 0.5 + (h-sp)/2*min(1, float64(r.Used)/few)
 	return r
 }
 

@@ -70,6 +70,8 @@ func byStructure(m *message.Message, content io.ReaderAt) (Kind, string) {
 		switch {
 		case p.Type == "multipart" && p.Subtype == "report":
 			found = reportKind(strings.ToLower(p.Param("report-type")))
+		case p.Type == "text" && p.Subtype == "rfc822-headers": // RFC 6522 4
+			found = Bounce
 		case p.Type != "message":
 			return
 		default:
@@ -223,6 +225,7 @@ var systemFields = []struct {
 	{"Precedence", "auto_reply", AutoReply},
 	{"X-Loop", "", Automatic},
 	{"Delivered-To", "autoresponder", AutoReply},
+	{"X-Apple-Action", "", AutoReply},
 	{"X-Cron-Env", "", Automatic},
 }
 
@@ -246,7 +249,7 @@ func bySystemFields(m *message.Message, _ io.ReaderAt) (Kind, string) {
 var listFields = []string{
 	"List-Id", "List-Post", "List-Help", "List-Unsubscribe", "List-Subscribe", "List-Owner", "List-Archive",
 	"List-Unsubscribe-Post", "Mailing-List", "X-Mailing-List", "X-Mailman-Version", "X-BeenThere", "X-ML-Name", "X-Mlcount",
-	"X-List", "X-Listname", "X-List-Id", "X-Listprocessor-Version", "X-Listserver", "X-eGroups-Return", "X-Google-Group-Id",
+	"X-List", "X-Listname", "X-List-Id", "X-Listprocessor-Version", "X-Listserver", "X-MLServer", "X-eGroups-Return", "X-Google-Group-Id",
 	"Feedback-Id", "X-Campaign", "X-CampaignId", "X-Mailer-ListId",
 }
 

@@ -109,7 +109,8 @@ func isVERP(local string) bool {
 var names = []string{
 	"mailer-daemon", "mailer daemon", "mail delivery s", "mail delivery agent", "mail delivery problem", "mail administrator", "mail system",
 	"postmaster", "internet mail delivery", "email delivery", "delivery subsystem", "delivery status", "system administrator",
-	"mail server daemon", "majordomo", "listserv",
+	"mail server daemon", "mail deliver system", "e-mail delivery", "courier mail server", "interscan", "systemadministrator",
+	"administrateur système", "mail router", "majordomo", "listserv",
 }
 
 func nameKind(name string) Kind {

@@ -18,6 +18,7 @@ var (
 		"not be delivered", "unable to deliver", "was not delivered", "not delivered:", "message delivery", "mail system error",
 		"failure delivery", "mail failure", "error sending your mail", "[bounce]", "bounced mail", "bounced message",
 		"postmaster notify", "postfix smtp server: errors", "mail rejected", "rejected mail", "rejected by",
+		"message you sent blocked", "error report from",
 		"mail error", "email bounce", "bounce notification", "unknown user", "user unknown", "mail could not", "mail undeliver",
 		"dsn: ", "message status - undeliver", "nicht zugestellt", "unzustellbar", "zustellung fehlgeschlagen", "nicht zustellbar",
 		"no entregado", "no se puede entregar", "no se pudo entregar", "error de entrega", "non remis", "non distribu",
@@ -25,7 +26,7 @@ var (
 		"mancata consegna", "impossibile recapitare", "não entregue", "nao entregue", "falha na entrega", "onbestelbaar",
 		"niet bezorgd", "kan inte levereras", "oleverera", "kunne ikke leveres", "niedostarczon", "nie można dostarczyć",
 		"недоставлен", "не доставлен", "ошибка доставки", "退信", "投递失败", "無法傳遞", "未送達", "配信不能", "配信エラー",
-		"配送エラー", "メール送信エラー", "送信エラー", "배달 실패", "반송",
+		"配送エラー", "メール送信エラー", "送信エラー", "配信できません", "配信に失敗", "配信失敗", "エラーメール", "배달 실패", "반송",
 	}
 	delaySubjects = []string{
 		"message delayed", "mail delayed", "delivery delayed", "delivery delay", "delayed mail", "still being retried", "warning: could not send",
@@ -46,7 +47,8 @@ var (
 )
 
 func bySubject(m *message.Message, _ io.ReaderAt) (Kind, string) {
-	subject := strings.ToLower(strings.TrimSpace(message.DecodeHeader(m.Envelope.Subject)))
+	subject := strings.ToLower(message.DecodeHeader(m.Envelope.Subject))
+	subject = strings.TrimSpace(strings.ReplaceAll(subject, "_", " "))
 	subject = withoutForward(subject)
 	if isReply(subject) {
 		return Personal, "" // of a person, about a notice

@@ -56,9 +56,12 @@ func (r Results) spfResults() []authres.Result {
 
 func (s SPF) result(p authres.Property) authres.Result {
 	out := authres.Result{Method: "spf", Value: string(s.Status), Props: []authres.Property{p}}
-	if s.Cause != nil {
+	switch {
+	case s.Status == TempError:
+		out.Reason = "the DNS did not answer" // which of our resolvers, and why, is nobody's business
+	case s.Cause != nil:
 		out.Reason = s.Cause.Error()
-	} else if s.Mechanism != "" {
+	case s.Mechanism != "":
 		out.Comment = s.Mechanism
 	}
 	return out

@@ -102,8 +102,14 @@ func (in *In) Data(ctx context.Context, s *smtp.Session, e *smtp.Envelope, c *sp
 		return "", err
 	}
 	p := &parcel{envelope: e, content: c, parsed: m, trace: in.received(s, e, in.Clock.Now()), plan: &v.plan, foreign: true}
-	if err := in.judge(ctx, s, v, p); err != nil {
+	claimed, err := in.localDomains(e.From, m)
+	if err != nil {
 		return "", err
+	}
+	if len(claimed) > 0 || settings.SpamEnabled.Get(in.Settings) {
+		if err := in.judge(ctx, s, v, p, claimed); err != nil {
+			return "", err
+		}
 	}
 	if p.content, p.parsed, err = in.without(c, m, in.isForged); err != nil {
 		return "", err
@@ -114,21 +120,22 @@ func (in *In) Data(ctx context.Context, s *smtp.Session, e *smtp.Envelope, c *sp
 	if err := in.deliver(ctx, s, v, p); err != nil {
 		return "", err
 	}
-	in.Judge.Learn(p.judgement)
+	if p.judgement != nil {
+		in.Judge.Learn(p.judgement)
+	}
 	return "2.6.0 Accepted as " + e.ID, nil
 }
 
 // judge finds out who sent the message and whether it is wanted, and refuses it if it must be. What was refused leaves a
 // trace too.
-func (in *In) judge(ctx context.Context, s *smtp.Session, v *visit, p *parcel) error {
+func (in *In) judge(ctx context.Context, s *smtp.Session, v *visit, p *parcel, claimed []string) error {
 	j, err := in.Judge.Judge(ctx, arrival(s, v, p))
 	if err != nil {
 		return err
 	}
-	p.judgement = j
-	refusal := in.checkSpoofing(p, j)
-	if refusal == nil {
-		refusal = j.Answer()
+	refusal := checkSpoofing(j, claimed)
+	if refusal == nil && settings.SpamEnabled.Get(in.Settings) {
+		p.judgement, refusal = j, j.Answer()
 	}
 	if refusal != nil {
 		in.Traces.StoreLater(j.Trace)
@@ -184,12 +191,8 @@ func (in *In) deliver(ctx context.Context, s *smtp.Session, v *visit, p *parcel)
 	return nil
 }
 
-// checkSpoofing refuses mail that claims to be from a domain of ours and cannot prove it (MAIL-3): our users log in.
-func (in *In) checkSpoofing(p *parcel, j *judge.Judgement) error {
-	claimed, err := in.localDomains(p.envelope.From, p.parsed)
-	if err != nil || len(claimed) == 0 {
-		return err
-	}
+// checkSpoofing refuses mail that claims to be from domains of ours and cannot prove it (MAIL-3): our users log in.
+func checkSpoofing(j *judge.Judgement, claimed []string) error {
 	for _, domain := range claimed {
 		switch {
 		case j.Auth.Aligned(domain):

@@ -106,6 +106,7 @@ const (
 	GreylistKnownAfter     IntKey      = iota
 	GreylistMax            IntKey      = iota
 
+	SpamEnabled       BoolKey     = iota
 	SpamScanner       StringKey   = iota
 	SpamScannerSecret StringKey   = iota
 	SpamScanTimeout   DurationKey = iota
@@ -270,6 +271,8 @@ var catalogue = [settingCount]Definition{
 	OutboundJunkPerHour: {Name: "outbound.junk_per_hour", Kind: KindCount, Unit: "messages/h", Min: 0, Max: 1000000, Default: "5",
 		Doc: "Messages of at least the score outbound.score that an account may send; 0 means no limit."},
 
+	SpamEnabled: {Name: "spam.enabled", Kind: KindBool, Unit: "switch", Default: "true",
+		Doc: "Judge mail from the world: who sent it, DMARC, spam, viruses. Off, everything is taken as it comes but for block lists and mail that claims to be from a domain of this server, and nothing is written into its header."},
 	SpamScanner: {Name: "spam.scanner", Kind: KindString, Unit: "scanner", Min: 0, Max: 200, Default: "", Check: checkScanner,
 		Doc: "External spam filter that judges every message in place of the built-in engine: spamd:127.0.0.1:783, spamd:/run/spamd.sock or rspamd:http://127.0.0.1:11333; empty for the built-in engine. When it does not answer, mail is accepted and the administrator is told."},
 	SpamScannerSecret: {Name: "spam.scanner_secret", Kind: KindString, Unit: "text", Min: 0, Max: 200, Default: "", Secret: true,
