@@ -56,6 +56,7 @@ func newMetrics(s *Server) *Metrics {
 		m.smtpSessions, m.smtpRefused, m.smtpCommands, m.smtpAuth, m.smtpMessages, m.smtpBytes, m.smtpTime,
 		m.imapSessions, m.imapCommands, m.imapTime, m.imapAuth, m.imapPushes, m.deliveries, m.age)
 	m.registerStorage(s)
+	m.registerArchive(s.Archive)
 	return m
 }
 

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"postern/internal/verdict"
 )
 
 // object is a JSON object of the document.
@@ -82,6 +84,8 @@ func (s *schemaSet) of(t reflect.Type) object {
 	switch {
 	case t == reflect.TypeFor[time.Time]():
 		return object{"type": "string", "format": "date-time"}
+	case t == reflect.TypeFor[verdict.Points]():
+		return object{"type": "number", "description": "Points, in hundredths."}
 	case s.enums[t] != nil:
 		return object{"type": "string", "enum": s.enums[t]}
 	}
@@ -102,6 +106,9 @@ func (s *schemaSet) of(t reflect.Type) object {
 		return object{"type": "object"}
 	case reflect.Struct:
 		name := t.Name()
+		if strings.HasSuffix(t.PkgPath(), "/verdict") {
+			name = "Verdict" + name // its Check is not the administration's
+		}
 		if _, known := s.schemas[name]; !known {
 			s.schemas[name] = nil // a type may hold itself
 			s.schemas[name] = s.structure(t)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"reflect"
 
+	"postern/internal/verdict"
 	"postern/platform/zone"
 )
 
@@ -58,7 +59,7 @@ func (b *Backend) serve(w http.ResponseWriter, req *http.Request, status int, f 
 // routes is the whole API.
 func routes() []route {
 	const created = http.StatusCreated
-	return []route{
+	return append([]route{
 		out("GET", "/v1/server", "getServer", "Who answers.", (*Backend).server),
 		out("POST", "/v1/reload", "reload", "Take the certificate from its files again.", (*Backend).reload),
 		out("GET", "/v1/check", "check", "Examine the server and its surroundings.", (*Backend).check),
@@ -113,12 +114,13 @@ func routes() []route {
 		out("GET", "/v1/settings/{name}", "getSetting", "One setting.", (*Backend).getSetting),
 		in("PUT", "/v1/settings/{name}", "setSetting", "Change a setting; it is in force at once.", http.StatusOK, (*Backend).setSetting),
 		out("DELETE", "/v1/settings/{name}", "resetSetting", "Give a setting its default again.", (*Backend).resetSetting),
-	}
+	}, spamRoutes()...)
 }
 
 // enums are the texts that fields of these types can have, for the document.
 func enums() map[reflect.Type][]string {
 	return map[reflect.Type][]string{
-		reflect.TypeFor[zone.State](): {string(zone.OK), string(zone.Missing), string(zone.Different), string(zone.Unknown)},
+		reflect.TypeFor[zone.State]():     {string(zone.OK), string(zone.Missing), string(zone.Different), string(zone.Unknown)},
+		reflect.TypeFor[verdict.Action](): {"", string(verdict.Inbox), string(verdict.Tag), string(verdict.Junk), string(verdict.Greylist), string(verdict.Reject)},
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"postern/internal/db"
 	"postern/internal/directory"
 	"postern/internal/settings"
+	"postern/internal/verdict/archive"
 	"postern/platform/doctor"
 	"postern/platform/zone"
 	"postern/smtp/queue"
@@ -42,6 +43,8 @@ type Backend struct {
 	Outbound          *outbound.Watch
 	Keys              *dkim.Keys
 	Mail              Mail
+	Archive           *archive.Archive
+	Policies          *archive.Policies
 	DNS               zone.Resolver
 	// Addresses are the server's public ones, as far as it knows them.
 	Addresses func() []netip.Addr

@@ -23,6 +23,7 @@ import (
 	"postern/internal/server"
 	"postern/internal/store"
 	"postern/internal/tlsconf"
+	"postern/internal/verdict/archive"
 	"postern/platform/admin"
 	"postern/platform/doctor"
 )
@@ -61,7 +62,8 @@ func open(ctx context.Context, c *config.Config, o settingUp) (*instance, error)
 	in := &instance{config: c, log: o.log, tls: source, server: s}
 	in.backend = &admin.Backend{
 		Hostname: c.Hostname, Version: o.version, Started: time.Now(),
-		DB: s.DB, Directory: s.Directory, Settings: s.Settings, Queue: s.Queue, Outbound: s.Outbound, Keys: s.Keys, Mail: mail{s.Store}, DNS: s.Resolver,
+		DB: s.DB, Directory: s.Directory, Settings: s.Settings, Queue: s.Queue, Outbound: s.Outbound, Keys: s.Keys, Mail: mail{s.Store, s.Archive}, DNS: s.Resolver,
+		Archive: s.Archive, Policies: s.Policies,
 		Addresses: in.addresses, Patient: in.patient, Reload: source.Reload, Clock: clock.System, Log: o.log,
 	}
 	return in, nil
@@ -84,8 +86,11 @@ func (in *instance) patient() doctor.Patient {
 	return p
 }
 
-// mail lets the administration ask the store.
-type mail struct{ *store.Store }
+// mail lets the administration ask the store, and what is kept beside it about mail.
+type mail struct {
+	*store.Store
+	archive *archive.Archive
+}
 
 func (m mail) Usage(ctx context.Context, account int64) (bytes, messages int64, err error) {
 	q, err := m.Store.Account(store.AccountID(account)).Quota(ctx)
@@ -100,6 +105,14 @@ func (m mail) Verify(ctx context.Context, progress func(done, total int)) (admin
 	out := admin.VerifyReport{Checked: report.Checked, Damage: make([]admin.Damage, len(report.Damage))}
 	for i, d := range report.Damage {
 		out.Damage[i] = admin.Damage{Account: int64(d.Account), Mailbox: d.Mailbox, UID: d.UID, Blob: int64(d.Blob), What: d.What}
+	}
+	judgements, err := m.archive.Verify(ctx, func(done, total int) { progress(out.Checked+done, out.Checked+total) })
+	if err != nil {
+		return admin.VerifyReport{}, err
+	}
+	out.Checked += judgements.Checked
+	for _, what := range judgements.Damage {
+		out.Damage = append(out.Damage, admin.Damage{What: what})
 	}
 	return out, nil
 }

@@ -3,6 +3,8 @@ package archive
 import (
 	"strings"
 
+	"postern/internal/address"
+	"postern/internal/directory"
 	"postern/internal/settings"
 )
 
@@ -13,7 +15,8 @@ type overrides struct {
 }
 
 func readOverrides(s *settings.Settings) *overrides {
-	o := &overrides{dmarc: ParseOverrides(settings.DMARCOverride.Get(s)), sealers: map[string]struct{}{}}
+	o := &overrides{sealers: map[string]struct{}{}}
+	o.dmarc, _ = ParseOverrides(settings.DMARCOverride.Get(s)) // the settings have checked them
 	for _, domain := range settings.ARCTrustedSealers.Get(s) {
 		o.sealers[strings.ToLower(domain)] = struct{}{}
 	}
@@ -23,14 +26,18 @@ func readOverrides(s *settings.Settings) *overrides {
 // Overrides are policies by domain, as the setting dmarc.override lists them.
 type Overrides map[string]string
 
-// ParseOverrides reads entries such as example.org=none, which the settings have checked.
-func ParseOverrides(entries []string) Overrides {
+// ParseOverrides reads entries such as example.org=none.
+func ParseOverrides(entries []string) (Overrides, error) {
 	o := Overrides{}
 	for _, entry := range entries {
-		domain, policy, _ := strings.Cut(entry, "=")
-		o[strings.ToLower(domain)] = policy
+		domain, policy, _ := strings.Cut(strings.ToLower(entry), "=")
+		_, err := address.NormalizeDomain(domain)
+		if domain != "*" && err != nil || policy != "none" && policy != "quarantine" && policy != "reject" {
+			return nil, refuse(directory.ErrInvalid, "%q is no override of a DMARC policy; write one such as example.org=none, with none, quarantine or reject", entry)
+		}
+		o[domain] = policy
 	}
-	return o
+	return o, nil
 }
 
 // For finds the override of an author's domain: its own, that of the nearest domain above it, or that of all; source is how
