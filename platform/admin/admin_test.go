@@ -61,10 +61,19 @@ func open(t *testing.T) (*server.Server, *admin.Backend) {
 	zone := testdns.Start(t, "example.test. IN MX 10 mail.example.test.")
 	return s, &admin.Backend{
 		Hostname: c.Hostname, Version: "test", Started: time.Now(), DB: s.DB, Directory: s.Directory, Settings: s.Settings,
-		Queue: s.Queue, Outbound: s.Outbound, Keys: s.Keys, Mail: mail{}, DNS: resolver.New(resolver.Options{Servers: []string{zone.Addr()}}),
+		Queue: s.Queue, Outbound: s.Outbound, Keys: s.Keys, Mail: mail{}, Archive: s.Archive, Policies: s.Policies, DNS: resolver.New(resolver.Options{Servers: []string{zone.Addr()}}),
 		Addresses: func() []netip.Addr { return nil }, Patient: func() doctor.Patient { return doctor.Patient{Config: c, Leaf: source.Leaf()} },
 		Reload: source.Reload, Clock: clock.System, Log: log,
 	}
+}
+
+func parsed(t *testing.T, text string) address.Address {
+	t.Helper()
+	a, err := address.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
 }
 
 // mail is a store with one damaged message.
@@ -131,6 +140,7 @@ func TestEveryRouteAnswersAsTheDocumentSays(t *testing.T) {
 		return strings.Join(parts, "/")
 	}
 	alice, team := at("alice@example.test"), at("team/a+b@example.test")
+	judge(t, s, "A-1", 700, nil, "team@example.test")
 	walked := make(map[string]bool)
 	for _, step := range []step{
 		{"getServer", "/v1/server", "", 200, `"version":"test"`},
@@ -180,6 +190,32 @@ func TestEveryRouteAnswersAsTheDocumentSays(t *testing.T) {
 		{"setSetting", "/v1/settings/queue.colour", `{"value":"3d"}`, 404, `"code":"not_found"`},
 		{"getSetting", "/v1/settings/queue.max_age", "", 200, `"value":"3d"`},
 		{"resetSetting", "/v1/settings/queue.max_age", "", 200, `"changed":false`},
+		{"listTraces", "/v1/spam/list", `{"action":"junk","limit":5}`, 200, `"id":"A-1"`},
+		{"listTraces", "/v1/spam/list", `{"action":"burn"}`, 400, `"fix":"write one of inbox, tag, junk`},
+		{"listTraces", "/v1/spam/list", `{"limit":1001}`, 400, `"fix":"give a limit from 1 to 1000`},
+		{"listTraces", "/v1/spam/list", `{"from":"a b"}`, 400, `neither an address nor a domain`},
+		{"listTraces", "/v1/spam/list", `{"to":"alice"}`, 400, `is not an address`},
+		{"listTraces", "/v1/spam/list", `{"after":"x"}`, 400, `is no place in the list`},
+		{"getTraces", "/v1/spam/traces/A-1", "", 200, `"points":7.00`},
+		{"getTraces", "/v1/spam/traces/" + at("<A-1/x@example.net>"), "", 200, `"rule":"score 7.00 reaches junk 5.00 of server"`},
+		{"getTraces", "/v1/spam/traces/B-1", "", 404, `"fix":"` + "`postern spam list`"},
+		{"replayTraces", "/v1/spam/replay", `{"id":"A-1","what_if":{"junk":8}}`, 200, `{"was":"junk","is":"tag","copies":1}`},
+		{"replayTraces", "/v1/spam/replay", `{}`, 200, `"different":0`},
+		{"replayTraces", "/v1/spam/replay", `{"id":"B-1"}`, 404, `"code":"not_found"`},
+		{"replayTraces", "/v1/spam/replay", `{"what_if":{"dmarc_override":["example.org"]}}`, 400, `is no override of a DMARC policy`},
+		{"replayTraces", "/v1/spam/replay", `{"what_if":{"virus":"tag"}}`, 400, `is no action for viruses`},
+		{"listSpamPolicies", "/v1/spam/policies", "", 200, `[{"scope":"server","tag":3.00,`},
+		{"getSpamPolicy", "/v1/spam/policies/" + alice, "", 200, `"in_force":{"source":"server","tag":3.00,"junk":5.00,`},
+		{"getSpamPolicy", "/v1/spam/policies/other.test", "", 404, `is not served here`},
+		{"setSpamPolicy", "/v1/spam/policies/" + alice, `{"junk":4.5}`, 200, `{"scope":"alice@example.test","junk":4.50,"in_force":{"source":"alice@example.test",`},
+		{"setSpamPolicy", "/v1/spam/policies/" + alice, `{"tag":4.51}`, 400, `tag 4.51 would lie above junk 4.50`},
+		{"resetSpamPolicy", "/v1/spam/policies/" + alice, "", 200, `"in_force":{"source":"server"`},
+		{"addSender", "/v1/spam/senders", `{"kind":"block","pattern":"Spam.Example","scope":"example.test"}`, 201, `"pattern":"spam.example"`},
+		{"addSender", "/v1/spam/senders", `{"kind":"deny","pattern":"spam.example"}`, 400, `"fix":"write allow or block"`},
+		{"addSender", "/v1/spam/senders", `{"kind":"block","pattern":"*"}`, 400, `is no sender`},
+		{"listSenders", "/v1/spam/senders/list", `{"kind":"block"}`, 200, `"scope":"example.test"`},
+		{"removeSender", "/v1/spam/senders/remove", `{"kind":"block","pattern":"spam.example","scope":"example.test"}`, 200, `"pattern"`},
+		{"removeSender", "/v1/spam/senders/remove", `{"kind":"block","pattern":"spam.example"}`, 404, `is not in the block list of server`},
 		{"verify", "/v1/verify", "", 200, `"what":"checksum"`},
 		{"check", "/v1/check", "", 200, `"subject":"queue"`},
 		{"reload", "/v1/reload", "", 200, `{}`},
@@ -493,6 +529,8 @@ func (d document) validate(t *testing.T, where string, schema map[string]any, va
 		var n float64
 		n, good = value.(float64)
 		good = good && n == float64(int64(n))
+	case "number":
+		_, good = value.(float64)
 	case "boolean":
 		_, good = value.(bool)
 	}
