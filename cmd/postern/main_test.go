@@ -35,12 +35,15 @@ func TestScripts(t *testing.T) {
 			e.Setenv("POSTERN_CONFIG", "")
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("TZ", "UTC")
+			e.Values[runningServer{}] = &serverProcess{}
 			// The server's user must be able to reach the folder that root makes here.
 			return errors.Join(os.Chmod(e.WorkDir, 0o755), os.Chmod(filepath.Dir(e.WorkDir), 0o755))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"server": startServer,
-			"match":  match,
+			"server":     startServer,
+			"halt":       stopServer,
+			"judgements": storeJudgements,
+			"match":      match,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "root" {
@@ -49,6 +52,35 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("there is no condition %s", cond)
 		},
 	})
+}
+
+// stopServer is the script command `halt`: it ends the server, whose data stays for the next `server`.
+func stopServer(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: halt")
+	}
+	ts.Value(runningServer{}).(*serverProcess).stop(ts)
+}
+
+// runningServer is the key of the script's server.
+type runningServer struct{}
+
+// serverProcess is a server that runs, as the scripts know it.
+type serverProcess struct {
+	cmd   *exec.Cmd
+	ended chan error // holds how it ended, once it has
+}
+
+func (s *serverProcess) stop(ts *testscript.TestScript) {
+	s.cmd.Process.Signal(os.Interrupt)
+	select {
+	case err := <-s.ended:
+		s.ended <- err
+	case <-time.After(40 * time.Second):
+		s.cmd.Process.Kill()
+		s.ended <- <-s.ended
+		ts.Logf("the server did not end by itself")
+	}
 }
 
 // startServer is the script command `server`: it starts a demo, waits until it answers, sets $POSTERN_CONFIG, $BASE and
@@ -67,17 +99,12 @@ func startServer(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	cmd.Stdout, cmd.Stderr = log, log
 	ts.Check(cmd.Start())
-	ended := make(chan error, 1)
+	running := ts.Value(runningServer{}).(*serverProcess)
+	*running = serverProcess{cmd, make(chan error, 1)}
+	ended := running.ended
 	go func() { ended <- cmd.Wait(); log.Close() }()
 	ts.Defer(func() {
-		cmd.Process.Signal(os.Interrupt)
-		select {
-		case <-ended:
-		case <-time.After(40 * time.Second):
-			cmd.Process.Kill()
-			<-ended
-			ts.Logf("the server did not end by itself")
-		}
+		running.stop(ts)
 		said, _ := os.ReadFile(log.Name())
 		ts.Logf("the server said:\n%s", said)
 	})
