@@ -1,0 +1,138 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"postern/antispam/evaluate"
+	"postern/internal/verdict"
+)
+
+// evaluation are the flags of `spam eval`.
+type evaluation struct {
+	train, test []string
+	folds       int
+	split       float64
+	junk        string
+	masked      bool
+	mistakes    int
+}
+
+func (c *command) spamEval() *cobra.Command {
+	e := evaluation{junk: "5"}
+	cmd := &cobra.Command{Use: "eval", Short: "Measure how well the built-in engine tells spam from wanted mail", Args: takes(0, 0),
+		Long: `Judges labelled messages and compares. They lie in folders, mbox files or archives (.tar.zst, .tar.gz) with "ham" or
+"spam" in the name of a folder. What is judged is never learnt from, in one of three ways:
+
+  --test PATH               judge these, by the prior that the program carries
+  --train PATH --test PATH  judge these, by words learnt from those
+  --train PATH --folds N    learn from all but one of N parts, judge that one, in turn; a source of wanted mail is in one part
+  --train PATH --split S    learn from the share S of each class that was written first, judge the later rest
+
+Printed are the confusion matrix at the score --junk, precision and recall, what each part of the engine does alone and
+what the rest does without it, the same for other scores, and with --mistakes the messages that were judged wrongly.
+The DNS is not asked. With --masked every header field that the author's program did not write is taken out first, so
+that nothing tells of the road to whoever collected the messages.`,
+		Example: "  postern spam eval --test ~/corpus\n  postern spam eval --train old.tar.zst --test new.tar.zst --mistakes 20\n" +
+			"  postern spam eval --train corpus.tar.zst --folds 10 --masked --json",
+		RunE: func(*cobra.Command, []string) error { return c.evaluate(e) }}
+	cmd.Flags().StringArrayVar(&e.train, "train", nil, "folder or archive to learn words from; may be given again")
+	cmd.Flags().StringArrayVar(&e.test, "test", nil, "folder or archive to judge; may be given again")
+	cmd.Flags().IntVar(&e.folds, "folds", 0, "cross-validate --train in so many parts")
+	cmd.Flags().Float64Var(&e.split, "split", 0, "learn from this share of --train, by date, such as 0.5")
+	cmd.Flags().StringVar(&e.junk, "junk", e.junk, "score from which a message is junk")
+	cmd.Flags().BoolVar(&e.masked, "masked", false, "take out of the header what the author's program did not write")
+	cmd.Flags().IntVar(&e.mistakes, "mistakes", 0, "name so many wrongly judged messages, wanted ones first")
+	return cmd
+}
+
+func (c *command) evaluate(e evaluation) error {
+	junk, err := parseScore(e.junk)
+	if err != nil {
+		return err
+	}
+	o := evaluate.Options{Masked: e.masked, Skipped: func(name string, err error) { c.complain(fmt.Errorf("%s is left out: %w", plain(name), err), false) }}
+	if p := c.progress(); p != nil {
+		o.Progress = func(done int) {
+			if done%100 == 0 {
+				fmt.Fprintf(c.err, "\r%d messages read", done)
+			}
+		}
+		defer fmt.Fprintf(c.err, "\r")
+	}
+	report, err := e.run(junk, o)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return c.writeJSON(report)
+	}
+	c.showReport(report, e.mistakes)
+	return nil
+}
+
+// run chooses the way by the flags.
+func (e evaluation) run(junk verdict.Points, o evaluate.Options) (*evaluate.Report, error) {
+	folds, split := e.folds != 0, e.split != 0
+	switch {
+	case len(e.test) > 0 && !folds && !split:
+		return evaluate.Test(e.train, e.test, junk, o)
+	case len(e.test) > 0 || len(e.train) == 0 || folds == split:
+		return nil, usage{errorf("give --test, or --train with either --folds or --split; `postern spam eval --help` shows the ways")}
+	case folds && (e.folds < 2 || e.folds > 100):
+		return nil, usage{errorf("--folds %d; give a number from 2 to 100", e.folds)}
+	case folds:
+		return evaluate.CrossValidate(e.train, e.folds, junk, o)
+	case e.split <= 0 || e.split >= 1:
+		return nil, usage{errorf("--split %g; give a share between 0 and 1, such as 0.5", e.split)}
+	}
+	return evaluate.TimeSplit(e.train, e.split, junk, o)
+}
+
+func (c *command) showReport(r *evaluate.Report, mistakes int) {
+	if r.Shipped {
+		c.say("words      the prior that the program carries")
+	} else {
+		c.say("words      learnt from %d spam and %d ham, never from what was judged", r.Trained.Spam, r.Trained.Ham)
+	}
+	m := r.Whole
+	c.say("junk from  %s", r.Junk)
+	c.say("")
+	c.table("", []string{"", "FILED AS JUNK", "NOT"}, [][]string{
+		{"spam", fmt.Sprint(m.SpamCaught), fmt.Sprint(m.SpamMissed)},
+		{"ham", fmt.Sprint(m.HamLost), fmt.Sprint(m.HamKept)},
+	})
+	c.say("")
+	c.say("precision  %s", percent(m.Precision()))
+	c.say("recall     %s", percent(m.Recall()))
+	c.say("ham lost   %s", percent(m.Lost()))
+	c.say("")
+	rows := make([][]string, 0, len(r.Parts))
+	for _, p := range r.Parts {
+		rows = append(rows, []string{p.Name, percent(p.Alone.Recall()), fmt.Sprint(p.Alone.HamLost), percent(p.Without.Recall()), fmt.Sprint(p.Without.HamLost)})
+	}
+	c.table("", []string{"PART", "ALONE: RECALL", "HAM LOST", "WITHOUT IT: RECALL", "HAM LOST"}, rows)
+	c.say("")
+	rows = rows[:0]
+	for _, t := range r.At {
+		rows = append(rows, []string{t.Score.String(), percent(t.Matrix.Recall()), fmt.Sprint(t.Matrix.HamLost), percent(t.Matrix.Lost())})
+	}
+	c.table("", []string{"JUNK FROM", "RECALL", "HAM LOST", "OF ALL HAM"}, rows)
+	c.showMistakes(r.Mistakes, mistakes)
+}
+
+func (c *command) showMistakes(list []evaluate.Mistake, most int) {
+	for _, spam := range []bool{false, true} {
+		for _, m := range list {
+			if m.Spam != spam || most <= 0 {
+				continue
+			}
+			most--
+			c.say("\n%s  %s  %s\n  %s", map[bool]string{false: "ham lost", true: "spam missed"}[m.Spam], m.Score, plain(m.Name), strings.TrimSpace(m.Why))
+		}
+	}
+}
+
+func percent(share float64) string { return fmt.Sprintf("%.2f %%", 100*share) }
