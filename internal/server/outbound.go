@@ -11,7 +11,8 @@ import (
 // deliverer sends to other servers: to the domain's mail exchangers, with TLS where it is offered.
 func (s *Server) deliverer() queue.Deliverer {
 	return queue.NewRemote(queue.RemoteOptions{
-		Hostname: s.Config.Hostname, Resolver: s.Resolver, Own: ownAddresses(s.Config), Clock: s.Clock, Log: s.Log,
+		Hostname: s.Config.Hostname, Resolver: s.Resolver, Own: ownAddresses(s.Config), OnSession: s.observeSession,
+		Clock: s.Clock, Log: s.Log,
 	})
 }
 

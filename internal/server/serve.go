@@ -79,6 +79,7 @@ func (s *Server) Serve(ctx context.Context, listeners map[string][]net.Listener)
 		}
 	}
 	s.Queue.Start()
+	s.Reports.Start()
 	group, running := errgroup.WithContext(ctx)
 	for name, list := range listeners {
 		for _, l := range list {
@@ -110,7 +111,7 @@ func (s *Server) shutdown(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return fmt.Errorf("shutting down: %w", err)
 	}
-	return s.in.Flush(ctx)
+	return errors.Join(s.in.Flush(ctx), s.Reports.Close(ctx))
 }
 
 // Ready reports whether the database answers.

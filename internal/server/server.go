@@ -24,6 +24,7 @@ import (
 	"postern/internal/db"
 	"postern/internal/directory"
 	"postern/internal/mailflow"
+	"postern/internal/reports"
 	"postern/internal/resolver"
 	"postern/internal/settings"
 	"postern/internal/spool"
@@ -67,6 +68,7 @@ type Server struct {
 	Outbound  *outbound.Watch
 	Alerts    *Alerts
 	Metrics   *Metrics
+	Reports   *reports.Reporter
 
 	senders        *reputation.Senders
 	correspondents *reputation.Correspondents
@@ -230,7 +232,7 @@ func (s *Server) openRoads(ctx context.Context) (err error) {
 		return fmt.Errorf("opening the queue: %w", err)
 	}
 	s.flow.Queue = s.Queue
-	return nil
+	return s.openReports(ctx)
 }
 
 // blobs lets the queue read what it sends.

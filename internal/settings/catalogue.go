@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"postern/internal/address"
 )
 
 // The keys. Each stands in the catalogue below under the same number.
@@ -113,6 +115,11 @@ const (
 	VirusScanner      StringKey   = iota
 	URIBLZones        ListKey     = iota
 	URIBLTimeout      DurationKey = iota
+
+	ReportsDMARCSend BoolKey     = iota
+	ReportsTLSSend   BoolKey     = iota
+	ReportsContact   StringKey   = iota
+	ReportsKeep      DurationKey = iota
 
 	settingCount = iota
 )
@@ -232,6 +239,15 @@ var catalogue = [settingCount]Definition{
 		Doc: "How deep groups within groups are followed."},
 	DirectoryGroupRecipients: {Name: "directory.group_recipients", Kind: KindCount, Unit: "recipients", Min: 1, Max: 100000, Default: "5000",
 		Doc: "Recipients that one address may stand for when all its groups are unfolded."},
+
+	ReportsDMARCSend: {Name: "reports.dmarc_send", Kind: KindBool, Unit: "switch", Default: "true",
+		Doc: "Tell the owners of other domains once a day who sent mail in their name (RFC 9990), where their DMARC records ask for it."},
+	ReportsTLSSend: {Name: "reports.tls_send", Kind: KindBool, Unit: "switch", Default: "true",
+		Doc: "Tell other domains once a day how TLS with their servers went (RFC 8460), where they ask for it."},
+	ReportsContact: {Name: "reports.contact", Kind: KindString, Unit: "text", Min: 0, Max: 254, Default: "", Check: checkAddress,
+		Doc: "Address that our reports come from and that answers to them; it must be at a domain of this server. Empty means postmaster at the server's own domain."},
+	ReportsKeep: {Name: "reports.keep", Kind: KindDuration, Unit: "time", Min: int64(day), Max: int64(3650 * day), Default: "400d",
+		Doc: "How long received reports, and what is remembered of those we sent, are kept."},
 
 	SpamShareTraining: {Name: "spam.share_training", Kind: KindBool, Unit: "switch", Default: "true",
 		Doc: "Learn what an account teaches for the whole server as well, so that new accounts profit. Only how often words were seen is kept."},
@@ -364,6 +380,13 @@ func checkDomainName(s string) error {
 	}
 	if len(s) > 253 || !strings.Contains(s, ".") {
 		return fmt.Errorf("%q is not a domain name; write one such as zen.spamhaus.org", s)
+	}
+	return nil
+}
+
+func checkAddress(s string) error {
+	if _, err := address.Parse(s); err != nil {
+		return fmt.Errorf("%q is not a mail address; write one such as postmaster@example.org", s)
 	}
 	return nil
 }

@@ -191,6 +191,9 @@ func (c *Client) has(name string) bool {
 // TLS is the state of the connection's TLS, nil in clear.
 func (c *Client) TLS() *tls.ConnectionState { return c.tls }
 
+// LocalAddr is our end of the connection.
+func (c *Client) LocalAddr() net.Addr { return c.conn.LocalAddr() }
+
 // Sent is the number of messages that the server took in this session.
 func (c *Client) Sent() int { return c.sent }
 

@@ -67,7 +67,7 @@ func (l *remoteLine) deliver(ctx context.Context, job *Job) []Outcome {
 			if ctx.Err() != nil {
 				return same(job, Outcome{Err: reply.Wrap(ctx.Err(), 451, "4.4.2", "There was no time left to deliver")})
 			}
-			if e := l.connect(ctx, h, ip, job.RequireTLS); e != nil {
+			if e := l.connect(ctx, h, ip, job); e != nil {
 				t.failed(hostAt(h, ip), e)
 				l.r.o.Log.Debug("mail exchanger not usable", "host", h.host, "address", ip.String(), "error", e.Error())
 				continue
@@ -141,9 +141,10 @@ type refusal struct {
 func (e *refusal) Error() string { return e.err.Error() }
 
 // connect opens the connection to one address of a host and secures it as far as wanted.
-func (l *remoteLine) connect(ctx context.Context, h hop, ip netip.Addr, requireTLS bool) *refusal {
-	policy, e := l.policy(ctx, h, requireTLS)
+func (l *remoteLine) connect(ctx context.Context, h hop, ip netip.Addr, job *Job) *refusal {
+	policy, e := l.policy(ctx, h, job.RequireTLS)
 	if e != nil {
+		l.observe(h, ip, job, policy, nil, e.err.Cause)
 		return e
 	}
 	c, err := l.dial(ctx, h, ip, policy)
@@ -152,9 +153,10 @@ func (l *remoteLine) connect(ctx context.Context, h hop, ip netip.Addr, requireT
 	}
 	if c.TLS() == nil && !(policy.Mode == Opportunistic && l.r.skipsTLS(h.host)) {
 		err := c.StartTLS(ctx, tlsConfig(policy, h.host))
+		l.observe(h, ip, job, policy, c, err)
 		if err != nil && policy.Mode != Opportunistic {
 			c.Close()
-			return tlsRefused(h, err, requireTLS)
+			return tlsRefused(h, err, job.RequireTLS)
 		}
 		if err != nil {
 			if c, err = l.inClear(ctx, h, ip, policy, c, err); err != nil {
@@ -171,6 +173,23 @@ func (l *remoteLine) connect(ctx context.Context, h hop, ip netip.Addr, requireT
 	}
 	l.c, l.hop, l.at, l.opened = c, h, hostAt(h, ip), l.r.o.Clock.Now()
 	return nil
+}
+
+// observe tells of a session's TLS. Relays are not told of, nor what was cut off by us, nor our own wish for more.
+func (l *remoteLine) observe(h hop, ip netip.Addr, job *Job, policy TLSPolicy, c *client.Client, err error) {
+	if l.r.o.OnSession == nil || !h.mx || job.RequireTLS || errors.Is(err, context.Canceled) || c == nil && err == nil {
+		return
+	}
+	s := Session{Destination: l.destination, Host: h.host, Remote: ip, From: job.From, Policy: policy, Err: err}
+	if c != nil {
+		if at, ok := c.LocalAddr().(*net.TCPAddr); ok {
+			s.Local = at.AddrPort().Addr().Unmap()
+		}
+		if state := c.TLS(); state != nil {
+			s.Version = state.Version
+		}
+	}
+	l.r.o.OnSession(s)
 }
 
 // inClear goes on without TLS: over the same connection where it was not offered or declined, over a new one where the

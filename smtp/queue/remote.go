@@ -41,6 +41,24 @@ type TLSPolicy struct {
 	Config *tls.Config
 	// Vouched: the host was named securely (DNSSEC, MTA-STS), which REQUIRETLS asks for (RFC 8689 4.2.1).
 	Vouched bool
+	// Name, Lines and MXHosts tell of the policy in reports (RFC 8460 4.4): "sts" or "tlsa" with its text and the hosts it
+	// allows; all empty where the domain has none.
+	Name           string
+	Lines, MXHosts []string
+}
+
+// Session is one connection to a mail exchanger as far as TLS goes, for reports about it (RFC 8460 4).
+type Session struct {
+	// Destination is the recipients' domain, Host the exchanger.
+	Destination, Host string
+	Local, Remote     netip.Addr
+	// From is the reverse-path of the first message.
+	From   string
+	Policy TLSPolicy
+	// Version is that of TLS, 0 without.
+	Version uint16
+	// Err says why there is no TLS, or none as the policy wants it; nil when all is well.
+	Err error
 }
 
 // Route is a way other than the domain's mail exchangers, such as a relay.
@@ -76,6 +94,8 @@ type RemoteOptions struct {
 	// Policy gives what a destination wants of the connection to one of its hosts; nil means opportunistic TLS. An
 	// error keeps mail from that host for now.
 	Policy func(ctx context.Context, destination, host string) (TLSPolicy, error)
+	// OnSession is told of each session with a mail exchanger; it must be quick. May be nil.
+	OnSession func(Session)
 	// Roots verify certificates where that is wanted; nil means the system's.
 	Roots    *x509.CertPool
 	Timeouts client.Timeouts

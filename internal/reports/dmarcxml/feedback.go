@@ -92,7 +92,7 @@ const (
 	// MaxRecords is more than a day of a large company has.
 	MaxRecords = 50000
 	// MaxCount is the most messages that one record may stand for, so that sums cannot overflow.
-	MaxCount    = 1e9
+	MaxCount    = 1e8
 	maxElements = 2000000
 	maxDepth    = 32
 	// maxToken bounds one piece of XML: a tag with its attributes, a text, a comment.

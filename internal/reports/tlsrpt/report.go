@@ -74,7 +74,7 @@ const (
 	// MaxBytes is more than ten thousand failures take.
 	MaxBytes = 8 << 20
 	// MaxCount is the most sessions that one entry may stand for, so that sums cannot overflow.
-	MaxCount    = 1e9
+	MaxCount    = 1e8
 	maxTokens   = 1000000
 	maxDepth    = 32
 	maxPolicies = 1000
