@@ -14,7 +14,7 @@ func (c *command) domain() *cobra.Command {
 	return parent("domain", "Mail domains and their DNS records",
 		`A domain's mail is ours when it has been added here and its MX record points to this server. Adding one
 makes its DKIM keys; "domain dns print" then writes every record that has to stand in the DNS.`,
-		c.domainAdd(), c.domainList(), c.domainShow(), c.domainSet(), c.domainRemove(), c.domainDNS())
+		c.domainAdd(), c.domainList(), c.domainShow(), c.domainSet(), c.domainRemove(), c.domainDNS(), c.domainReports())
 }
 
 func (c *command) domainAdd() *cobra.Command {

@@ -17,9 +17,9 @@ import (
 
 // Bounds of what is kept, so that a hostile reporter cannot fill the disk.
 const (
-	maxRecordsKept   = 1000  // of one report; those of most messages
+	maxRecordsKept   = 500   // of one report; those of most messages
 	maxReportsPerDay = 1000  // for one domain
-	maxRecordsPerDay = 20000 // for one domain
+	maxRecordsPerDay = 10000 // for one domain
 	maxKept          = 255   // bytes of a text
 	maxResultsKept   = 10    // signatures of one record
 )

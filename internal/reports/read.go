@@ -26,16 +26,16 @@ const (
 
 // Received is a report that came from elsewhere. One of DMARC, TLS and Failure is set, as Kind says.
 type Received struct {
-	Kind    Kind
-	DMARC   *dmarcxml.Feedback
-	TLS     *tlsrpt.Report
-	Failure *arf.Report
+	Kind    Kind               `json:"kind"`
+	DMARC   *dmarcxml.Feedback `json:"dmarc,omitempty"`
+	TLS     *tlsrpt.Report     `json:"tls,omitempty"`
+	Failure *arf.Report        `json:"failure,omitempty"`
 	// Domain is what the message around a TLS report says it is about (RFC 8460 5.3), "" when it does not.
-	Domain string
+	Domain string `json:"domain,omitempty"`
 	// Sender is the domain in the From field of the message that brought it, "" when there was none.
-	Sender string
+	Sender string `json:"sender,omitempty"`
 	// Authenticated: SPF or DKIM vouch for Sender. Whoever has checked sets it before StoreTx.
-	Authenticated bool
+	Authenticated bool `json:"-"`
 
 	reporter *Reporter
 }

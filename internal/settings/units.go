@@ -69,6 +69,9 @@ func formatSize(n int64) string {
 	return strconv.FormatInt(n, 10)
 }
 
+// ParseDuration reads a time as settings have it: "90s", "4h", "30d".
+func ParseDuration(text string) (time.Duration, error) { return parseDuration(text) }
+
 func parseDuration(text string) (time.Duration, error) {
 	var total time.Duration
 	rest := text

@@ -61,7 +61,7 @@ func open(t *testing.T) (*server.Server, *admin.Backend) {
 	zone := testdns.Start(t, "example.test. IN MX 10 mail.example.test.")
 	return s, &admin.Backend{
 		Hostname: c.Hostname, Version: "test", Started: time.Now(), DB: s.DB, Directory: s.Directory, Settings: s.Settings,
-		Queue: s.Queue, Outbound: s.Outbound, Keys: s.Keys, Mail: mail{}, Archive: s.Archive, Policies: s.Policies, DNS: resolver.New(resolver.Options{Servers: []string{zone.Addr()}}),
+		Queue: s.Queue, Outbound: s.Outbound, Keys: s.Keys, Mail: mail{}, Archive: s.Archive, Policies: s.Policies, Reports: s.Reports, DNS: resolver.New(resolver.Options{Servers: []string{zone.Addr()}}),
 		Addresses: func() []netip.Addr { return nil }, Patient: func() doctor.Patient { return doctor.Patient{Config: c, Leaf: source.Leaf()} },
 		Reload: source.Reload, Clock: clock.System, Log: log,
 	}
@@ -184,6 +184,10 @@ func TestEveryRouteAnswersAsTheDocumentSays(t *testing.T) {
 		{"releaseQueue", "/v1/queue/release", `{"domain":"far.example"}`, 200, `"changed":2`},
 		{"dropQueue", "/v1/queue/drop", `{}`, 400, `this would change the whole queue`},
 		{"dropQueue", "/v1/queue/drop", `{"all":true}`, 200, `"changed":2`},
+		{"summariseReports", "/v1/reports/summary", `{}`, 200, `"domain":"example.test"`},
+		{"summariseReports", "/v1/reports/summary", `{"domain":"other.test"}`, 404, `"code":"not_found"`},
+		{"summariseReports", "/v1/reports/summary", `{"kind":"paper"}`, 400, `"fix":"give dmarc or tls"`},
+		{"listSentReports", "/v1/reports/sent", `{"kind":"tls"}`, 200, `[]`},
 		{"listSettings", "/v1/settings", "", 200, `"name":"queue.max_age"`},
 		{"setSetting", "/v1/settings/queue.max_age", `{"value":"3d"}`, 200, `"changed":true`},
 		{"setSetting", "/v1/settings/queue.max_age", `{"value":"soon"}`, 400, `"fix":"give a duration from`},

@@ -78,6 +78,9 @@ func routes() []route {
 		out("GET", "/v1/domains/{domain}/dns", "getDNS", "What must stand in the DNS.", (*Backend).getDNS),
 		out("GET", "/v1/domains/{domain}/dns/check", "checkDNS", "Compare it with what stands there.", (*Backend).checkDNS),
 
+		in("POST", "/v1/reports/summary", "summariseReports", "What others reported about our domains.", http.StatusOK, (*Backend).summariseReports),
+		in("POST", "/v1/reports/sent", "listSentReports", "What we reported to others.", http.StatusOK, (*Backend).listSentReports),
+
 		out("GET", "/v1/users", "listUsers", "The users.", (*Backend).listUsers),
 		in("POST", "/v1/users", "addUser", "Make a user with their mailboxes.", created, (*Backend).addUser),
 		out("GET", "/v1/users/{address}", "getUser", "A user with what belongs to them.", (*Backend).getUser),

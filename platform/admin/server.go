@@ -45,6 +45,7 @@ type Backend struct {
 	Mail              Mail
 	Archive           *archive.Archive
 	Policies          *archive.Policies
+	Reports           Reports
 	DNS               zone.Resolver
 	// Addresses are the server's public ones, as far as it knows them.
 	Addresses func() []netip.Addr

@@ -63,7 +63,7 @@ func open(ctx context.Context, c *config.Config, o settingUp) (*instance, error)
 	in.backend = &admin.Backend{
 		Hostname: c.Hostname, Version: o.version, Started: time.Now(),
 		DB: s.DB, Directory: s.Directory, Settings: s.Settings, Queue: s.Queue, Outbound: s.Outbound, Keys: s.Keys, Mail: mail{s.Store, s.Archive}, DNS: s.Resolver,
-		Archive: s.Archive, Policies: s.Policies,
+		Archive: s.Archive, Policies: s.Policies, Reports: s.Reports,
 		Addresses: in.addresses, Patient: in.patient, Reload: source.Reload, Clock: clock.System, Log: o.log,
 	}
 	return in, nil

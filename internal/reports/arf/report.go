@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"postern/internal/message"
@@ -20,32 +21,41 @@ import (
 // Report is one feedback report; what it does not tell is the zero value.
 type Report struct {
 	// Type is "abuse", "auth-failure", "fraud", "virus", "not-spam" or another word.
-	Type               string
-	UserAgent, Version string
+	Type      string `json:"type"`
+	UserAgent string `json:"user_agent,omitempty"`
+	Version   string `json:"version,omitempty"`
 	// Incidents is the number of messages that the report stands for, 1 or more.
-	Incidents int64
+	Incidents int64 `json:"incidents,omitempty"`
 
-	OriginalMailFrom   string
-	OriginalRcptTo     []string
-	OriginalEnvelopeID string
-	Arrived            time.Time
-	ReportingMTA       string
-	Source             netip.Addr
-	SourcePort         int64
-	ReportedDomains    []string
-	ReportedURIs       []string
-	AuthResults        []string
+	OriginalMailFrom   string     `json:"original_mail_from,omitempty"`
+	OriginalRcptTo     []string   `json:"original_rcpt_to,omitempty"`
+	OriginalEnvelopeID string     `json:"original_envelope_id,omitempty"`
+	Arrived            time.Time  `json:"arrived,omitzero"`
+	ReportingMTA       string     `json:"reporting_mta,omitempty"`
+	Source             netip.Addr `json:"source,omitzero"`
+	SourcePort         int64      `json:"source_port,omitempty"`
+	ReportedDomains    []string   `json:"reported_domains,omitempty"`
+	ReportedURIs       []string   `json:"reported_uris,omitempty"`
+	AuthResults        []string   `json:"auth_results,omitempty"`
 
 	// AuthFailure is "dmarc", "bodyhash", "signature", "spf" or another word (RFC 6591 3.3), Delivery what became of the
 	// message, Alignment which identity was not aligned ("dkim, spf").
-	AuthFailure, Delivery, Alignment       string
-	DKIMDomain, DKIMIdentity, DKIMSelector string
+	AuthFailure  string `json:"auth_failure,omitempty"`
+	Delivery     string `json:"delivery,omitempty"`
+	Alignment    string `json:"alignment,omitempty"`
+	DKIMDomain   string `json:"dkim_domain,omitempty"`
+	DKIMIdentity string `json:"dkim_identity,omitempty"`
+	DKIMSelector string `json:"dkim_selector,omitempty"`
 	// CanonicalHeader and CanonicalBody are base64 as it stands in the report.
-	CanonicalHeader, CanonicalBody string
-	DKIMKeyRecord, SPFRecord       string
+	CanonicalHeader string `json:"canonical_header,omitempty"`
+	CanonicalBody   string `json:"canonical_body,omitempty"`
+	DKIMKeyRecord   string `json:"dkim_key_record,omitempty"`
+	SPFRecord       string `json:"spf_record,omitempty"`
 
 	// Author, Subject and MessageID are those of the message that the report is about.
-	Author, Subject, MessageID string
+	Author    string `json:"author,omitempty"`
+	Subject   string `json:"subject,omitempty"`
+	MessageID string `json:"message_id,omitempty"`
 }
 
 // Bounds.
@@ -245,7 +255,7 @@ func clean(s string) string {
 	}
 	s = strings.ToValidUTF8(s, string(utf8.RuneError))
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f {
+		if unicode.IsControl(r) {
 			return ' '
 		}
 		return r

@@ -18,50 +18,60 @@ import (
 // Feedback is one report.
 type Feedback struct {
 	// Version is what the report says its form is: "1.0" in RFC 7489, absent in older ones.
-	Version string
+	Version string `json:"version,omitempty"`
 	// Org names the reporter as it names itself, Email and Contact where its people are.
-	Org, Email, Contact string
+	Org     string `json:"org,omitempty"`
+	Email   string `json:"email,omitempty"`
+	Contact string `json:"contact,omitempty"`
 	// ID is unique for the reporter.
-	ID string
+	ID string `json:"id"`
 	// Begin and End bound the time that is reported on, both included.
-	Begin, End time.Time
+	Begin time.Time `json:"begin,omitzero"`
+	End   time.Time `json:"end,omitzero"`
 	// Errors are what the reporter found wrong with the domain's records.
-	Errors []string
+	Errors []string `json:"errors,omitempty"`
 	// Generator is the program that wrote the report (RFC 9990).
-	Generator string
-	Policy    Policy
-	Records   []Record
+	Generator string   `json:"generator,omitempty"`
+	Policy    Policy   `json:"policy"`
+	Records   []Record `json:"records"`
 }
 
 // Policy is the domain's record as the reporter saw it; what it did not say is "".
 type Policy struct {
-	Domain string
+	Domain string `json:"domain"`
 	// ADKIM and ASPF are "r" or "s".
-	ADKIM, ASPF string
+	ADKIM string `json:"adkim,omitempty"`
+	ASPF  string `json:"aspf,omitempty"`
 	// P, SP and NP are "none", "quarantine" or "reject".
-	P, SP, NP string
-	Percent   string
+	P       string `json:"p,omitempty"`
+	SP      string `json:"sp,omitempty"`
+	NP      string `json:"np,omitempty"`
+	Percent string `json:"percent,omitempty"`
 	// Testing is "y" or "n", Discovery "psl" or "treewalk" (RFC 9990).
-	Testing, Discovery string
-	FO                 string
+	Testing   string `json:"testing,omitempty"`
+	Discovery string `json:"discovery,omitempty"`
+	FO        string `json:"fo,omitempty"`
 }
 
 // Record is a number of messages that had all of this in common. Words are in lower case.
 type Record struct {
 	// Source sent them; it is not valid when the report has something there that is no address.
-	Source netip.Addr
+	Source netip.Addr `json:"source,omitzero"`
 	// Count is from 1 to MaxCount.
-	Count int64
+	Count int64 `json:"count"`
 	// Disposition is what was done: "none", "pass", "quarantine" or "reject".
-	Disposition string
+	Disposition string `json:"disposition,omitempty"`
 	// DKIM and SPF are "pass" when the check passed for a domain that is aligned.
-	DKIM, SPF string
-	Reasons   []Reason
+	DKIM    string   `json:"dkim,omitempty"`
+	SPF     string   `json:"spf,omitempty"`
+	Reasons []Reason `json:"reasons,omitempty"`
 
-	HeaderFrom, EnvelopeFrom, EnvelopeTo string
+	HeaderFrom   string `json:"header_from,omitempty"`
+	EnvelopeFrom string `json:"envelope_from,omitempty"`
+	EnvelopeTo   string `json:"envelope_to,omitempty"`
 
-	DKIMResults []DKIMResult
-	SPFResults  []SPFResult
+	DKIMResults []DKIMResult `json:"dkim_results,omitempty"`
+	SPFResults  []SPFResult  `json:"spf_results,omitempty"`
 }
 
 // Reason is why the disposition is not what the policy asks for.

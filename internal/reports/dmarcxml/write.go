@@ -72,7 +72,7 @@ type (
 func (f *Feedback) Write(w io.Writer) error {
 	out := xmlFeedback{
 		Version: or(f.Version, "1.0"),
-		Metadata: xmlMetadata{Org: f.Org, Email: f.Email, Contact: f.Contact, ID: f.ID, Begin: f.Begin.Unix(), End: f.End.Unix(),
+		Metadata: xmlMetadata{Org: f.Org, Email: f.Email, Contact: f.Contact, ID: f.ID, Begin: max(0, f.Begin.Unix()), End: max(0, f.End.Unix()),
 			Errors: f.Errors, Generator: f.Generator},
 		Policy: xmlPolicy{Domain: f.Policy.Domain, ADKIM: f.Policy.ADKIM, ASPF: f.Policy.ASPF, P: or(f.Policy.P, "none"),
 			SP: or(f.Policy.SP, or(f.Policy.P, "none")), Percent: or(f.Policy.Percent, "100"), FO: f.Policy.FO, NP: f.Policy.NP,

@@ -16,38 +16,44 @@ import (
 // Report is what one sender saw in one day.
 type Report struct {
 	// Org names the reporter, Contact its people, ID the report.
-	Org, Contact, ID string
+	Org     string `json:"org,omitempty"`
+	Contact string `json:"contact,omitempty"`
+	ID      string `json:"id"`
 	// Begin and End bound the time, both included.
-	Begin, End time.Time
-	Policies   []Policy
+	Begin    time.Time `json:"begin,omitzero"`
+	End      time.Time `json:"end,omitzero"`
+	Policies []Policy  `json:"policies"`
 }
 
 // Policy is one policy that was in force for a domain, with the sessions under it.
 type Policy struct {
 	// Type is "sts", "tlsa" or "no-policy-found"; another word when the reporter has one.
-	Type string
+	Type string `json:"type"`
 	// Domain may be missing.
-	Domain string
+	Domain string `json:"domain"`
 	// Lines are the policy's text: lines of an MTA-STS policy, or TLSA records.
-	Lines []string
+	Lines []string `json:"lines,omitempty"`
 	// MXHosts are the patterns of an MTA-STS policy.
-	MXHosts []string
+	MXHosts []string `json:"mx_hosts,omitempty"`
 	// Successes and Failures are numbers of sessions, from 0 to MaxCount.
-	Successes, Failures int64
-	Details             []Failure
+	Successes int64     `json:"successes"`
+	Failures  int64     `json:"failures"`
+	Details   []Failure `json:"details,omitempty"`
 }
 
 // Failure is a number of sessions that failed in the same way.
 type Failure struct {
 	// Type is one of RFC 8460 4.3's, such as "certificate-expired".
-	Type string
+	Type string `json:"type"`
 	// SendingIP and ReceivingIP are not valid when the report does not tell.
-	SendingIP, ReceivingIP netip.Addr
-	ReceivingHost          string
-	ReceivingHelo          string
-	Count                  int64
+	SendingIP     netip.Addr `json:"sending_ip,omitzero"`
+	ReceivingIP   netip.Addr `json:"receiving_ip,omitzero"`
+	ReceivingHost string     `json:"receiving_host,omitempty"`
+	ReceivingHelo string     `json:"receiving_helo,omitempty"`
+	Count         int64      `json:"count"`
 	// Info and Reason are further words of the reporter.
-	Info, Reason string
+	Info   string `json:"info,omitempty"`
+	Reason string `json:"reason,omitempty"`
 }
 
 // Types of policies (RFC 8460 4.4) and of failures (4.3).

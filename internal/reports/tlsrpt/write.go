@@ -17,8 +17,8 @@ type (
 		Policies []jsonPolicy `json:"policies"`
 	}
 	jsonRange struct {
-		Begin time.Time `json:"start-datetime"`
-		End   time.Time `json:"end-datetime"`
+		Begin time.Time `json:"start-datetime,omitzero"`
+		End   time.Time `json:"end-datetime,omitzero"`
 	}
 	jsonPolicy struct {
 		Policy  jsonPublished `json:"policy"`
