@@ -25,6 +25,8 @@ const (
 	// again is the pause after a failure that may pass, maxTries how often it is waited: a day (RFC 8460 5).
 	again    = time.Hour
 	maxTries = 24
+	// pause is how long a database that fails is left alone.
+	pause = time.Minute
 	// atOnce is how many reports are on their way to the queue at a time.
 	atOnce = 4
 	// pendingPage is how many pending reports are read at once.
@@ -67,27 +69,31 @@ func (r *Reporter) lastDue() day {
 // sendAlways sends the reports of each day once it is over, those of earlier days too that are still to be sent.
 func (r *Reporter) sendAlways(ctx context.Context) {
 	for {
-		if err := r.SendDue(ctx); err != nil && ctx.Err() == nil {
+		last := r.lastDue()
+		err := r.SendDue(ctx)
+		wait := r.untilNext(ctx, last)
+		if err != nil && ctx.Err() == nil {
 			r.o.Log.Error("reports could not be sent and wait", "error", err)
+			wait = max(wait, pause)
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-r.o.Clock.After(r.untilNext(ctx)):
+		case <-r.o.Clock.After(wait):
 		}
 	}
 }
 
-// untilNext is the time until another report is due.
-func (r *Reporter) untilNext(ctx context.Context) time.Duration {
-	now := r.o.Clock.Now()
-	next := r.due(r.lastDue() + 1)
+// untilNext is the time until there is something to do again, when the reports up to the day last have been seen to. It is
+// never long: a machine that slept must not be late by as much.
+func (r *Reporter) untilNext(ctx context.Context, last day) time.Duration {
+	next := r.due(last + 1)
 	var retry int64
-	err := r.o.DB.QueryRow(ctx, `SELECT next_try FROM report_seen_domains WHERE day <= ? ORDER BY next_try LIMIT 1`, int64(r.lastDue())).Scan(&retry)
+	err := r.o.DB.QueryRow(ctx, `SELECT next_try FROM report_seen_domains WHERE day <= ? ORDER BY next_try LIMIT 1`, int64(last)).Scan(&retry)
 	if err == nil && time.Unix(retry, 0).Before(next) {
 		next = time.Unix(retry, 0)
 	}
-	return max(next.Sub(now), time.Minute)
+	return min(max(next.Sub(r.o.Clock.Now()), 0), again)
 }
 
 // SendDue sends the reports that are due now and forgets what was kept for long enough.
