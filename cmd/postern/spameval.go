@@ -69,7 +69,7 @@ func (c *command) evaluate(e evaluation) error {
 	if c.json {
 		return c.writeJSON(report)
 	}
-	c.showReport(report, e.mistakes)
+	c.showEvaluation(report, e.mistakes)
 	return nil
 }
 
@@ -91,7 +91,7 @@ func (e evaluation) run(junk verdict.Points, o evaluate.Options) (*evaluate.Repo
 	return evaluate.TimeSplit(e.train, e.split, junk, o)
 }
 
-func (c *command) showReport(r *evaluate.Report, mistakes int) {
+func (c *command) showEvaluation(r *evaluate.Report, mistakes int) {
 	if r.Shipped {
 		c.say("words      the prior that the program carries")
 	} else {
