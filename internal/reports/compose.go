@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -101,10 +102,22 @@ func (r *Reporter) composeDMARC(ctx context.Context, p *pending, id, self string
 // policyOf is the domain's record with the defaults of RFC 7489 6.3.
 func policyOf(domain, record string) dmarcxml.Policy {
 	t := tags(record)
-	word := func(name, otherwise string) string { return strings.ToLower(cmp.Or(t[name], otherwise)) }
+	// Words that are none of the schema's are as if they were not there.
+	word := func(name, otherwise string, known ...string) string {
+		if w := strings.ToLower(t[name]); slices.Contains(known, w) {
+			return w
+		}
+		return otherwise
+	}
+	p := word("p", "none", "none", "quarantine", "reject")
+	percent, err := strconv.ParseUint(cmp.Or(t["pct"], "100"), 10, 7)
+	if err != nil || percent > 100 {
+		percent = 100
+	}
 	return dmarcxml.Policy{
-		Domain: domain, P: word("p", "none"), SP: word("sp", word("p", "none")), NP: word("np", ""), ADKIM: word("adkim", "r"), ASPF: word("aspf", "r"),
-		Percent: word("pct", "100"), FO: word("fo", "0"), Testing: word("t", ""),
+		Domain: domain, P: p, SP: word("sp", p, "none", "quarantine", "reject"), NP: word("np", "", "none", "quarantine", "reject"),
+		ADKIM: word("adkim", "r", "r", "s"), ASPF: word("aspf", "r", "r", "s"), Percent: strconv.FormatUint(percent, 10),
+		FO: cut(cmp.Or(t["fo"], "0")), Testing: word("t", "", "y", "n"),
 	}
 }
 

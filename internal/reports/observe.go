@@ -30,7 +30,7 @@ type Observation struct {
 	SPFDomain, SPFScope, SPFResult string
 	// DKIMResults are those of all signatures.
 	DKIMResults []dmarcxml.DKIMResult
-	// Report: the message is itself a report.
+	// Report: the message is itself a report. It counts all the same when neither check passed: a forger might dress up.
 	Report bool
 }
 
@@ -45,7 +45,7 @@ const (
 // only.
 func (r *Reporter) Observe(o Observation) {
 	switch {
-	case o.Report || !settings.ReportsDMARCSend.Get(r.o.Settings) || !asksForReports(o.Record):
+	case o.Report && (o.DKIM || o.SPF) || !settings.ReportsDMARCSend.Get(r.o.Settings) || !asksForReports(o.Record):
 		return
 	case r.isOurs(o.Domain) || r.isOurs(o.HeaderFrom):
 		return

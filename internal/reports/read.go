@@ -3,7 +3,6 @@ package reports
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"sync"
@@ -240,8 +239,8 @@ func readPacked(r io.Reader) (*Received, error) {
 	switch f {
 	case formXML:
 		feedback, err := dmarcxml.Read(content)
-		if errors.Is(err, dmarcxml.ErrNoFeedback) && !isRefusal(err) {
-			return nil, fmt.Errorf("%w (%w)", ErrNoReport, err)
+		if errors.Is(err, dmarcxml.ErrNoFeedback) {
+			return nil, ErrNoReport
 		}
 		if err != nil {
 			return nil, err

@@ -70,6 +70,7 @@ type Reporter struct {
 	o       Options
 	reading chan struct{} // one element for each report that is being read
 	seen    gathered
+	pruned  day // when Prune was last run
 	stop    context.CancelFunc
 	running sync.WaitGroup
 }

@@ -96,7 +96,7 @@ func (r *Reporter) untilNext(ctx context.Context, last day) time.Duration {
 	return min(max(next.Sub(r.o.Clock.Now()), 0), again)
 }
 
-// SendDue sends the reports that are due now and forgets what was kept for long enough.
+// SendDue sends the reports that are due now and forgets what was kept for long enough. It is for one goroutine at a time.
 func (r *Reporter) SendDue(ctx context.Context) error {
 	errs := r.Flush(ctx)
 	for {
@@ -116,7 +116,12 @@ func (r *Reporter) SendDue(ctx context.Context) error {
 			break
 		}
 	}
-	return errors.Join(errs, r.Prune(ctx))
+	// Once a day is enough.
+	if last := r.lastDue(); r.pruned != last {
+		errs = errors.Join(errs, r.Prune(ctx))
+		r.pruned = last
+	}
+	return errs
 }
 
 func (r *Reporter) pending(ctx context.Context) (page []pending, err error) {

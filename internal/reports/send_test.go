@@ -58,6 +58,7 @@ func TestADayOfMailBecomesAReport(t *testing.T) {
 		h.restart()
 		h.Observe(seen())
 		h.Observe(seen(func(o *Observation) { o.Report = true }))
+		h.Observe(seen(forged, func(o *Observation) { o.Report = true }))
 		h.Observe(seen(func(o *Observation) { o.Domain, o.HeaderFrom = "example.test", "example.test" }))
 		h.Observe(seen(func(o *Observation) { o.Domain, o.HeaderFrom = "sub.example.test", "sub.example.test" }))
 		h.Observe(seen(func(o *Observation) { o.Domain, o.Record = "quiet.example", "v=DMARC1; p=reject" }))
@@ -73,7 +74,7 @@ func TestADayOfMailBecomesAReport(t *testing.T) {
 		}
 		m, got := parsed(t, mail[0].data)
 		f := got.DMARC
-		if f.Messages() != 7 || len(f.Records) != 2 || f.Org != "example.test" || f.Begin.Unix() != noon.Unix()-12*3600 || f.End.Unix() != noon.Unix()+12*3600-1 {
+		if f.Messages() != 8 || len(f.Records) != 2 || f.Org != "example.test" || f.Begin.Unix() != noon.Unix()-12*3600 || f.End.Unix() != noon.Unix()+12*3600-1 {
 			t.Errorf("%+v", f)
 		}
 		p := f.Policy
@@ -85,7 +86,7 @@ func TestADayOfMailBecomesAReport(t *testing.T) {
 			good.SPFResults[0] != (dmarcxml.SPFResult{Domain: "bounces.far.example", Scope: "mfrom", Result: "softfail"}) {
 			t.Errorf("good %+v", good)
 		}
-		if bad.Count != 1 || bad.Source.String() != "2001:db8::66" || bad.Reasons[0] != (dmarcxml.Reason{Type: "local_policy", Comment: "<a mailing list & more>"}) || bad.SPFResults[0].Scope != "helo" {
+		if bad.Count != 2 || bad.Source.String() != "2001:db8::66" || bad.Reasons[0] != (dmarcxml.Reason{Type: "local_policy", Comment: "<a mailing list & more>"}) || bad.SPFResults[0].Scope != "helo" {
 			t.Errorf("bad %+v", bad)
 		}
 		if subject := m.Envelope.Subject; subject != fmt.Sprintf("Report Domain: far.example Submitter: example.test Report-ID: <%s>", f.ID) {
@@ -109,7 +110,7 @@ func TestADayOfMailBecomesAReport(t *testing.T) {
 			t.Error("what was reported is still there")
 		}
 		list, err := h.Sent(t.Context(), Query{DMARC: true, TLS: true})
-		if err != nil || len(list) != 1 || list[0].State != "sent" || list[0].Total != 7 || list[0].ID != f.ID || list[0].Destination != "mailto:dmarc@far.example" {
+		if err != nil || len(list) != 1 || list[0].State != "sent" || list[0].Total != 8 || list[0].ID != f.ID || list[0].Destination != "mailto:dmarc@far.example" {
 			t.Errorf("%+v, %v", list, err)
 		}
 	})
@@ -558,4 +559,49 @@ func BenchmarkObserve(b *testing.B) {
 			}
 		})
 	}
+}
+
+func TestARecordIsReportedInTheWordsOfTheSchema(t *testing.T) {
+	got := policyOf("far.example", "v=DMARC1; p=Reject; sp=maybe; adkim=x; aspf=S; pct=500; fo=1:d; t=y; rua=mailto:a@far.example")
+	want := dmarcxml.Policy{Domain: "far.example", P: "reject", SP: "reject", ADKIM: "r", ASPF: "s", Percent: "100", FO: "1:d", Testing: "y"}
+	if got != want {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestAddressesForReportsAreReadAsTheRFCsSay(t *testing.T) {
+	for text, want := range map[string]string{
+		"mailto:a@b.example": "a@b.example 0", "MAILTO:a@b.example!10m": "a@b.example 10485760", "mailto:a%2Bc@b.example?subject=x": "a+c@b.example 0",
+		"mailto:a@b.example!5": "a@b.example 5", "mailto:a@b.example!2K": "a@b.example 2048", "mailto:a@b.example!x": "", "mailto:a@b.example!0": "", "mailto:": "",
+		"mailto:a": "", "mailto:a@[192.0.2.1]": "", "https://b.example/x": "https://b.example/x 0", "https://u:p@b.example/": "", "http://b.example/": "", "": "",
+		"mailto:%zz@b.example": "", "mailto:a@b.example!99999999999999999999t": "",
+	} {
+		got := ""
+		if d, ok := parseDestination(text); ok {
+			got = fmt.Sprint(d.post, d.mailbox, " ", d.most)
+			if d.post != "" {
+				got = fmt.Sprint(d.post, " ", d.most)
+			}
+		}
+		if got != want {
+			t.Errorf("%q: %q, not %q", text, got, want)
+		}
+	}
+	if list := parseDestinations(strings.Repeat("mailto:a@b.example,", 1000), false); len(list) != maxDestinations {
+		t.Errorf("%d destinations", len(list))
+	}
+}
+
+func FuzzDestinations(f *testing.F) {
+	f.Add("v=DMARC1; p=none; rua=mailto:a@b.example!10m, https://b.example/%zz ,mailto:x%21@y.example")
+	f.Add("v=TLSRPTv1;rua=mailto:;;=;rua")
+	f.Fuzz(func(t *testing.T, record string) {
+		for _, d := range parseDestinations(tags(record)["rua"], true) {
+			if (d.post == "") == d.mailbox.IsZero() || d.most < 0 {
+				t.Fatalf("%+v", d)
+			}
+		}
+		policyOf("far.example", record)
+		isRecord(record, "DMARC1")
+	})
 }

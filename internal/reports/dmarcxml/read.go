@@ -77,23 +77,30 @@ func (p *parser) broken(err error) error {
 		return fmt.Errorf("the DMARC report is broken XML in line %d (%s); ask its sender to mend it", syntax.Line, syntax.Msg)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		line, _ := p.d.InputPos()
-		return fmt.Errorf("the DMARC report ends in its middle, in line %d; ask its sender for it again", line)
+		return cutOff{line}
 	}
 	return err
 }
+
+// cutOff is an [io.EOF] where the report should go on.
+type cutOff struct{ line int }
+
+func (c cutOff) Error() string {
+	return fmt.Sprintf("the DMARC report ends in its middle, in line %d; ask its sender for it again", c.line)
+}
+
+// Is makes every cutOff an io.EOF.
+func (cutOff) Is(target error) bool { return target == io.EOF }
 
 // findFeedback goes to the report, which may stand within something else.
 func (p *parser) findFeedback() error {
 	for {
 		t, err := p.token()
-		if errors.Is(err, ErrTooLarge) {
-			return err
-		}
-		if err != nil && p.elements == 0 {
+		if errors.Is(err, io.EOF) {
 			return ErrNoFeedback
 		}
 		if err != nil {
-			return errors.Join(ErrNoFeedback, err)
+			return err
 		}
 		if start, ok := t.(xml.StartElement); ok && name(start) == "feedback" {
 			return nil
