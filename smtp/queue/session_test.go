@@ -68,12 +68,15 @@ func TestEachSessionTellsHowItsTLSWent(t *testing.T) {
 
 func TestSessionsThatTellNothingAboutTheDestinationAreNotTold(t *testing.T) {
 	n := newInternet(t, "one.test. IN MX 10 mx1.one.test.\nmx1.one.test. IN A 192.0.2.1\n")
+	n.dns.SetAuthentic("", true) // so that REQUIRETLS comes to a session
 	n.o.OnSession = func(s queue.Session) { t.Errorf("told %+v", s) }
 	n.deliver(job("a@one.test")) // nobody listens
 	n.at("192.0.2.1", dialogue(nil))
 	strict := job("a@one.test")
 	strict.RequireTLS = true
-	n.deliver(strict)
+	if n.visits(); n.deliver(strict)[0].Err == nil || n.visits() == "" {
+		t.Error("the strict message was delivered, or not tried")
+	}
 	n.o.Route = func(context.Context, string) (*queue.Route, error) {
 		return &queue.Route{Hosts: []queue.RouteHost{{Host: "192.0.2.1", Port: 25}}}, nil
 	}
