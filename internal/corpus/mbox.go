@@ -9,7 +9,7 @@ import (
 )
 
 // isSeparator tells whether a line begins a message of an mbox: `From `, somebody, and a date with a time and a year.
-// Text that merely begins with the word does not pass. RFC 4155 Appendix A describes the format; programs differ in the date.
+// Text that merely begins with the word does not pass. Programs differ in how they write the date (RFC 4155 Appendix A).
 func isSeparator(line []byte) bool {
 	rest, ok := bytes.CutPrefix(line, []byte("From "))
 	if !ok || len(rest) > 1000 {

@@ -92,7 +92,10 @@ func (v *View) storeTx(tx *db.Tx, sa *stagedAccount, op StoreOp) (res changed, e
 	})
 	cur.list, cur.highest, res.words = res.after, res.ModSeq, cur.words
 	cur.shuffles++
-	return res, writeFlags(tx, cur, op.Mode, bits, res.StoreResult, res.before)
+	if err := writeFlags(tx, cur, op.Mode, bits, res.StoreResult, res.before); err != nil {
+		return res, err
+	}
+	return res, v.a.s.marked(tx, v.b, op, res, now.words)
 }
 
 // change runs fn on the committer with the view's mailbox staged and its list in memory.

@@ -296,7 +296,7 @@ func (a *Account) Append(ctx context.Context, mailbox string, items []AppendItem
 			}
 			uids = append(uids, uid)
 		}
-		return nil
+		return a.s.filed(tx, sa, "", b, uids)
 	})
 	if err != nil {
 		return 0, nil, err

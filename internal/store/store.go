@@ -58,6 +58,7 @@ type Store struct {
 
 	blobUses []string // see CountBlobUse; under mu
 	reaper   *reaper
+	listener atomic.Pointer[Listener]
 }
 
 // Open readies the store and starts its reaper, which removes what nothing names any more.
