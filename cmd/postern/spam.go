@@ -19,7 +19,8 @@ func (c *command) spam() *cobra.Command {
 		`Each message that comes in is looked at by several checks, whose findings are worth points, for or against. The
 sum and the recipient's policy decide where it goes. All of this is kept for a time (setting spam.trace_keep), so that
 every decision can be explained, and decided anew by another policy to see what that would do.`,
-		c.spamExplain(), c.spamList(), c.spamReplay(), c.spamPolicy(), c.spamSenders("allow"), c.spamSenders("block"), c.spamScore(), c.spamEval())
+		c.spamExplain(), c.spamList(), c.spamReplay(), c.spamPolicy(), c.spamSenders("allow"), c.spamSenders("block"), c.spamTrain(), c.spamForget(), c.spamLearned(),
+		c.spamScore(), c.spamEval())
 }
 
 func (c *command) spamList() *cobra.Command {

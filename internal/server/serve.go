@@ -81,6 +81,7 @@ func (s *Server) Serve(ctx context.Context, listeners map[string][]net.Listener)
 	s.Queue.Start()
 	s.Reports.Start()
 	group, running := errgroup.WithContext(ctx)
+	s.startLearning(running, group)
 	for name, list := range listeners {
 		for _, l := range list {
 			group.Go(func() error {

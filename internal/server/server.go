@@ -75,6 +75,8 @@ type Server struct {
 	greylist       *reputation.Greylist
 	scanners       *scanners
 
+	learning
+
 	throttle *throttle.Throttle
 	spool    *spool.Dir
 	flow     *mailflow.Flow
@@ -102,6 +104,9 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 		return nil, err
 	}
 	if err := s.openPeople(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.openLearning(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.openNames(); err != nil {

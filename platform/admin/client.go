@@ -88,7 +88,12 @@ func (c *Client) do(ctx context.Context, method string, in, out any, path string
 	if out == nil {
 		return nil
 	}
-	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+	return understand(resp.Body, out)
+}
+
+// understand decodes an answer.
+func understand(body io.Reader, out any) error {
+	if err := json.NewDecoder(body).Decode(out); err != nil {
 		return fmt.Errorf("the server's answer is not understood: %w; command and server may differ in version", err)
 	}
 	return nil
@@ -114,6 +119,11 @@ func (c *Client) send(ctx context.Context, method string, in any, path string, p
 	if err != nil {
 		return nil, err
 	}
+	return c.deliver(req)
+}
+
+// deliver sends a request and turns a refusal into an error.
+func (c *Client) deliver(req *http.Request) (*http.Response, error) {
 	resp, err := c.http.Do(req)
 	if err != nil {
 		var wrapped *url.Error

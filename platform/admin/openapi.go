@@ -63,6 +63,9 @@ func operation(r route, schemas *schemaSet) object {
 		}
 		op["requestBody"] = object{"required": true, "content": object{"application/json": object{"schema": schemas.of(r.in)}}}
 	}
+	if r.body != "" {
+		op["requestBody"] = object{"required": true, "content": object{r.body: object{"schema": object{"type": "string", "format": "binary"}}}}
+	}
 	var parameters []object
 	for _, m := range pathParameter.FindAllStringSubmatch(r.path, -1) {
 		parameters = append(parameters, object{"name": m[1], "in": "path", "required": true, "schema": object{"type": "string"}})

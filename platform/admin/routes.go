@@ -14,9 +14,11 @@ type route struct {
 	// id is the operation's name in the document and in generated clients.
 	id, summary string
 	in, out     reflect.Type
-	status      int
-	streams     bool
-	handler     func(*Backend) http.Handler
+	// body is the media type of a request that is no JSON.
+	body    string
+	status  int
+	streams bool
+	handler func(*Backend) http.Handler
 }
 
 // in makes a route that reads a body.
@@ -117,7 +119,7 @@ func routes() []route {
 		out("GET", "/v1/settings/{name}", "getSetting", "One setting.", (*Backend).getSetting),
 		in("PUT", "/v1/settings/{name}", "setSetting", "Change a setting; it is in force at once.", http.StatusOK, (*Backend).setSetting),
 		out("DELETE", "/v1/settings/{name}", "resetSetting", "Give a setting its default again.", (*Backend).resetSetting),
-	}, spamRoutes()...)
+	}, append(spamRoutes(), learningRoutes()...)...)
 }
 
 // enums are the texts that fields of these types can have, for the document.

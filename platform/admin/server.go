@@ -46,6 +46,7 @@ type Backend struct {
 	Archive           *archive.Archive
 	Policies          *archive.Policies
 	Reports           Reports
+	Learning          Learning
 	DNS               zone.Resolver
 	// Addresses are the server's public ones, as far as it knows them.
 	Addresses func() []netip.Addr

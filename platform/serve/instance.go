@@ -63,7 +63,7 @@ func open(ctx context.Context, c *config.Config, o settingUp) (*instance, error)
 	in.backend = &admin.Backend{
 		Hostname: c.Hostname, Version: o.version, Started: time.Now(),
 		DB: s.DB, Directory: s.Directory, Settings: s.Settings, Queue: s.Queue, Outbound: s.Outbound, Keys: s.Keys, Mail: mail{s.Store, s.Archive}, DNS: s.Resolver,
-		Archive: s.Archive, Policies: s.Policies, Reports: s.Reports,
+		Archive: s.Archive, Policies: s.Policies, Reports: s.Reports, Learning: lessons{s},
 		Addresses: in.addresses, Patient: in.patient, Reload: source.Reload, Clock: clock.System, Log: o.log,
 	}
 	return in, nil
@@ -115,6 +115,18 @@ func (m mail) Verify(ctx context.Context, progress func(done, total int)) (admin
 		out.Damage = append(out.Damage, admin.Damage{What: what})
 	}
 	return out, nil
+}
+
+// lessons let the administration teach.
+type lessons struct{ *server.Server }
+
+func (l lessons) Forget(ctx context.Context, account int64) (withdrawn bool, err error) {
+	return l.Models.Forget(ctx, account)
+}
+
+func (l lessons) Learned(account int64) (spam, ham, tokens int64) {
+	learned := l.Models.Learned(account)
+	return learned.Spam, learned.Ham, learned.Tokens
 }
 
 // Logger makes the log that the configuration asks for.
