@@ -133,8 +133,9 @@ func (s *Senders) merge(stored, noted row) row {
 	sum := s.join(stored, noted)
 	sum.a, sum.b = max(sum.a, 0), max(sum.b, 0)
 	sum.expires = s.fades(sum)
-	// A row that would merely stay a little longer keeps its place in the index.
-	if later := sum.expires - stored.expires; later > 0 && later < int64(s.half().Seconds()/4) {
+	// A row that would merely stay a little longer keeps its place in the index; it is worth a tenth of a message at most
+	// when it leaves.
+	if later := sum.expires - stored.expires; later > 0 && later < int64(s.half().Seconds()) {
 		sum.expires = stored.expires
 	}
 	return sum
