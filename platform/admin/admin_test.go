@@ -61,7 +61,7 @@ func open(t *testing.T) (*server.Server, *admin.Backend) {
 	zone := testdns.Start(t, "example.test. IN MX 10 mail.example.test.")
 	return s, &admin.Backend{
 		Hostname: c.Hostname, Version: "test", Started: time.Now(), DB: s.DB, Directory: s.Directory, Settings: s.Settings,
-		Queue: s.Queue, Outbound: s.Outbound, Keys: s.Keys, Mail: mail{}, Archive: s.Archive, Policies: s.Policies, Reports: s.Reports, DNS: resolver.New(resolver.Options{Servers: []string{zone.Addr()}}),
+		Queue: s.Queue, Outbound: s.Outbound, Keys: s.Keys, Mail: mail{}, Archive: s.Archive, Policies: s.Policies, Reports: s.Reports, Learning: lessons{s}, DNS: resolver.New(resolver.Options{Servers: []string{zone.Addr()}}),
 		Addresses: func() []netip.Addr { return nil }, Patient: func() doctor.Patient { return doctor.Patient{Config: c, Leaf: source.Leaf()} },
 		Reload: source.Reload, Clock: clock.System, Log: log,
 	}
@@ -84,6 +84,33 @@ func (mail) Usage(context.Context, int64) (int64, int64, error) { return 4096, 2
 func (mail) Verify(_ context.Context, progress func(done, total int)) (admin.VerifyReport, error) {
 	progress(1, 2)
 	return admin.VerifyReport{Checked: 2, Damage: []admin.Damage{{Account: 1, Mailbox: "INBOX", UID: 7, What: "checksum"}}}, nil
+}
+
+// lessons are what account 1 was taught.
+type lessons struct{ spam, ham map[string]bool }
+
+func (l *lessons) Learn(_ context.Context, account int64, spam bool, message io.Reader) (bool, error) {
+	if l.spam == nil {
+		l.spam, l.ham = map[string]bool{}, map[string]bool{}
+	}
+	text, err := io.ReadAll(message)
+	of := map[bool]map[string]bool{true: l.spam, false: l.ham}
+	learnt := account == 1 && !of[spam][string(text)]
+	of[spam][string(text)] = true
+	delete(of[!spam], string(text))
+	return learnt, err
+}
+
+func (l *lessons) Forget(_ context.Context, account int64) (bool, error) {
+	*l = lessons{}
+	return account == 1, nil
+}
+
+func (l *lessons) Learned(account int64) (spam, ham, tokens int64) {
+	if account != 1 {
+		return 0, 0, 0
+	}
+	return int64(len(l.spam)), int64(len(l.ham)), 7
 }
 
 // enqueue puts a message for two recipients into the queue, held, and gives its id.
@@ -220,6 +247,14 @@ func TestEveryRouteAnswersAsTheDocumentSays(t *testing.T) {
 		{"listSenders", "/v1/spam/senders/list", `{"kind":"block"}`, 200, `"scope":"example.test"`},
 		{"removeSender", "/v1/spam/senders/remove", `{"kind":"block","pattern":"spam.example","scope":"example.test"}`, 200, `"pattern"`},
 		{"removeSender", "/v1/spam/senders/remove", `{"kind":"block","pattern":"spam.example"}`, 404, `is not in the block list of server`},
+		{"learn", "/v1/spam/learned/" + alice + "/spam", "Subject: pills\n\nx", 200, `"learnt":true`},
+		{"learn", "/v1/spam/learned/" + alice + "/spam", "Subject: pills\n\nx", 200, `"learnt":false`},
+		{"learn", "/v1/spam/learned/" + alice + "/eggs", "Subject: pills\n\nx", 400, `"fix":"teach spam or ham"`},
+		{"learn", "/v1/spam/learned/" + at("bob@example.test") + "/ham", "x", 404, `"code":"not_found"`},
+		{"getLearned", "/v1/spam/learned/" + alice, "", 200, `"spam":1,"ham":0,"tokens":7`},
+		{"getLearned", "/v1/spam/learned/everyone", "", 200, `"for":"everyone"`},
+		{"getLearned", "/v1/spam/learned/nobody", "", 400, `is not an address`},
+		{"forgetLearned", "/v1/spam/learned/" + alice, "", 200, `"withdrawn":true`},
 		{"verify", "/v1/verify", "", 200, `"what":"checksum"`},
 		{"check", "/v1/check", "", 200, `"subject":"queue"`},
 		{"reload", "/v1/reload", "", 200, `{}`},
