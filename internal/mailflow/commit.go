@@ -39,6 +39,8 @@ type parcel struct {
 	judgement *judge.Judgement
 	// hold has what leaves wait in the queue until it is released.
 	hold bool
+	// also is what else belongs into the transaction.
+	also []func(*db.Tx) error
 }
 
 // sealed is a parcel whose bytes are ready: all that is left is one transaction.
@@ -86,7 +88,7 @@ func (f *Flow) seal(ctx context.Context, p *parcel) (*sealed, error) {
 		}
 		return nil, err
 	}
-	ready := &sealed{notice: notice, flow: f, prepared: prepared, targets: f.targets(p), outgoing: outgoing, once: p.once, seen: p.seen}
+	ready := &sealed{notice: notice, flow: f, prepared: prepared, targets: f.targets(p), outgoing: outgoing, once: p.once, seen: p.seen, also: p.also}
 	if err := f.addTrace(ready, p); err != nil {
 		ready.Discard()
 		return nil, err

@@ -117,11 +117,13 @@ func (in *In) Data(ctx context.Context, s *smtp.Session, e *smtp.Envelope, c *sp
 	if p.content != c {
 		defer p.content.Close()
 	}
+	isReport := p.judgement != nil && in.takeReport(p)
 	if err := in.deliver(ctx, s, v, p); err != nil {
 		return "", err
 	}
 	if p.judgement != nil {
 		in.Judge.Learn(p.judgement)
+		in.observe(p, p.judgement, isReport)
 	}
 	return "2.6.0 Accepted as " + e.ID, nil
 }
@@ -139,6 +141,7 @@ func (in *In) judge(ctx context.Context, s *smtp.Session, v *visit, p *parcel, c
 	}
 	if refusal != nil {
 		in.Traces.StoreLater(j.Trace)
+		in.observe(p, j, false)
 		return refusal
 	}
 	p.tell = in.mayTell(p, j)

@@ -22,6 +22,7 @@ import (
 	"postern/internal/directory"
 	"postern/internal/judge"
 	"postern/internal/message"
+	"postern/internal/reports"
 	"postern/internal/settings"
 	"postern/internal/spool"
 	"postern/internal/srs"
@@ -67,6 +68,12 @@ type Watch interface {
 	Judge(ctx context.Context, s outbound.Submission) outbound.Judgement
 }
 
+// Reports keeps the reports that come in, and counts what ours will tell; *reports.Reporter is one.
+type Reports interface {
+	ReadReport(*message.Message, io.ReaderAt) (*reports.Received, bool)
+	Observe(reports.Observation)
+}
+
 // Flow is what both roads stand on. All fields must be set.
 type Flow struct {
 	// Hostname is the server's name, in Received fields and Message-IDs.
@@ -81,6 +88,7 @@ type Flow struct {
 	Traces         Traces
 	Correspondents Correspondents
 	Watch          Watch
+	Reports        Reports
 	Settings       *settings.Settings
 	SRS            srs.Rewriter
 	Spool          *spool.Dir

@@ -1,19 +1,17 @@
 package server
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"hash/fnv"
 	"io"
 
 	"golang.org/x/sync/errgroup"
 
+	"postern/antispam"
 	"postern/antispam/bayes"
 	"postern/antispam/learn"
 	"postern/antispam/reputation"
+	"postern/internal/message"
 )
 
 // learning is what the server knows of senders and what the accounts have taught it.
@@ -43,12 +41,13 @@ func (s *Server) openLearning(ctx context.Context) error {
 	if s.Correspondents, err = reputation.OpenCorrespondents(o); err != nil {
 		return fmt.Errorf("reading the correspondents: %w", err)
 	}
+	s.engine = antispam.New()
 	s.Models, err = learn.Open(ctx, learn.Options{DB: s.DB, Settings: s.Settings, Clock: s.Clock, Log: s.Log, Gone: s.isGone})
 	if err != nil {
 		return fmt.Errorf("reading what was learnt about spam: %w", err)
 	}
 	s.closeLater(s.Models.Close)
-	s.Lessons = learn.NewLessons(learn.LessonsOptions{DB: s.DB, Store: s.Store, Models: s.Models, Tokens: tokens, Clock: s.Clock, Log: s.Log})
+	s.Lessons = learn.NewLessons(learn.LessonsOptions{DB: s.DB, Store: s.Store, Models: s.Models, Tokens: s.tokens, Clock: s.Clock, Log: s.Log})
 	s.closeLater(s.Lessons.Close)
 	s.Store.Listen(s.Lessons)
 	return nil
@@ -82,7 +81,7 @@ func (s *Server) Learn(ctx context.Context, account int64, spam bool, message io
 		return false, err
 	}
 	defer content.Close()
-	found, err := tokens(content, content.Size())
+	found, err := s.tokens(content, content.Size())
 	if err != nil {
 		return false, err
 	}
@@ -94,22 +93,16 @@ func (s *Server) Learn(ctx context.Context, account int64, spam bool, message io
 	return s.Models.Train(ctx, account, key[:], class, found)
 }
 
-// tokensAtMost bounds the text that is cut into words.
-const tokensAtMost = 256 << 10
-
-// tokens cuts a message into its words.
-func tokens(content io.ReaderAt, size int64) ([]bayes.Token, error) {
-	words := bufio.NewScanner(io.NewSectionReader(content, 0, min(size, tokensAtMost)))
-	words.Buffer(make([]byte, 4<<10), 64<<10)
-	words.Split(bufio.ScanWords)
-	var found []bayes.Token
-	for words.Scan() {
-		h := fnv.New64a()
-		h.Write(bytes.ToLower(words.Bytes()))
-		found = append(found, bayes.Token(h.Sum64()))
-	}
-	if err := words.Err(); err != nil && !errors.Is(err, bufio.ErrTooLong) {
+// tokens are what a message teaches.
+func (s *Server) tokens(content io.ReaderAt, size int64) ([]bayes.Token, error) {
+	m, err := message.Parse(content, size, message.DefaultLimits)
+	if err != nil {
 		return nil, err
 	}
-	return found, nil
+	f, err := s.engine.Examine(&antispam.Mail{Parsed: m, Content: content})
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.Tokens(), nil
 }

@@ -22,6 +22,7 @@ func (s *Server) openReports(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("reading what is gathered for reports: %w", err)
 	}
+	s.flow.Reports = s.Reports
 	return nil
 }
 

@@ -14,8 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"postern/antispam"
 	"postern/antispam/outbound"
-	"postern/antispam/reputation"
 	"postern/dkim"
 	"postern/dnsbl"
 	"postern/imap"
@@ -70,10 +70,8 @@ type Server struct {
 	Metrics   *Metrics
 	Reports   *reports.Reporter
 
-	senders        *reputation.Senders
-	correspondents *reputation.Correspondents
-	greylist       *reputation.Greylist
-	scanners       *scanners
+	engine   *antispam.Engine
+	scanners *scanners
 
 	learning
 
@@ -226,9 +224,7 @@ func (s *Server) openRoads(ctx context.Context) (err error) {
 		BlockLists: dnsbl.New(dnsbl.Options{Resolver: s.Resolver, Config: s.blockLists, Alert: s.Alerts.BlockList, Clock: s.Clock, Log: s.Log}),
 		Settings:   s.Settings, SRS: srs.Rewriter{Key: secret}, Spool: s.spool, Clock: s.Clock, Log: s.Log,
 	}
-	if err := s.openJudge(ctx); err != nil {
-		return err
-	}
+	s.openJudge()
 	s.Queue, err = queue.New(ctx, queue.Options{
 		DB: s.DB, Blobs: blobs{s.Store}, Deliverer: s.deliverer(), Bouncer: mailflow.Bouncer{Flow: s.flow},
 		Hostname: s.Config.Hostname, Limits: s.queueLimits, Observe: s.observeQueue, Clock: s.Clock, Log: s.Log,
