@@ -7,7 +7,7 @@ CREATE TABLE spam_traces (
     id    {{bigint}} NOT NULL PRIMARY KEY,
     at    {{bigint}} NOT NULL,      -- when it was stored; never less than that of the row before
     crc   {{bigint}} NOT NULL,      -- CRC-32C over id, at and trace
-    trace {{blob}} NOT NULL         -- a verdict.Trace as JSON, packed with zstd where that pays
+    trace {{blob}} NOT NULL         -- a verdict.Trace as JSON, packed where that pays (archive/codec.go)
 );
 
 -- By what a trace is found: its transaction, its Message-ID, each recipient. Hashes alone would scatter over the whole

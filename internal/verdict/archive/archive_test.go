@@ -598,7 +598,7 @@ func FuzzUnpack(f *testing.F) {
 	f.Add(packed)
 	f.Add([]byte(`{"version":1}`))
 	f.Add([]byte(`{`))
-	f.Add([]byte{0x28, 0xb5, 0x2f, 0xfd})
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0})
 	f.Fuzz(func(t *testing.T, stored []byte) {
 		text, err := c.unpack(stored)
 		if err == nil {
