@@ -39,3 +39,14 @@ func storeJudgements(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(errors.Join(a.Close(), d.Close()))
 }
+
+// runSQL is the script command `sql STATEMENT`: it changes the database of the server, which does not run at the time.
+func runSQL(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: sql STATEMENT")
+	}
+	d, err := db.Open(context.Background(), db.Options{URL: "sqlite:" + filepath.Join(ts.Getenv("DATA"), "postern.db")})
+	ts.Check(err)
+	ts.Check(d.Write(context.Background(), func(tx *db.Tx) error { _, err := tx.Exec(args[0]); return err }))
+	ts.Check(d.Close())
+}

@@ -43,6 +43,7 @@ func TestScripts(t *testing.T) {
 			"server":     startServer,
 			"halt":       stopServer,
 			"judgements": storeJudgements,
+			"sql":        runSQL,
 			"match":      match,
 		},
 		Condition: func(cond string) (bool, error) {

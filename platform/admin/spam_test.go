@@ -126,6 +126,31 @@ func TestJudgementsAreFoundByWhomTheyAreAboutUntilTheUserGoes(t *testing.T) {
 	}
 }
 
+func TestADomainThatComesBackDoesNotFindItsFormerPolicy(t *testing.T) {
+	_, client := village(t)
+	for range 2 {
+		if _, err := client.AddDomain(t.Context(), "example.org"); err != nil {
+			t.Fatal(err)
+		}
+		p, err := client.SpamPolicy(t.Context(), "example.org")
+		if err != nil || p.Junk != nil || p.InForce.Source != "server" {
+			t.Fatalf("%+v, %v", p, err)
+		}
+		if list, err := client.Senders(t.Context(), admin.SenderFilter{Kind: "block"}); err != nil || len(list) != 0 {
+			t.Fatalf("%+v, %v", list, err)
+		}
+		if _, err := client.SetSpamPolicy(t.Context(), "example.org", admin.ThresholdChange{Junk: points(400)}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.AddSender(t.Context(), admin.SenderEntry{Scope: "example.org", Kind: "block", Pattern: "spam.example"}); err != nil {
+			t.Fatal(err)
+		}
+		if err := client.RemoveDomain(t.Context(), "example.org"); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func points(p verdict.Points) *verdict.Points { return &p }
 
 func TestReplayTellsWhatDiffersAndWhatWouldBeOtherwise(t *testing.T) {
