@@ -2,8 +2,11 @@ package story_test
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	gosmtp "github.com/emersion/go-smtp"
 
@@ -17,6 +20,29 @@ func sendAndVanish(t *testing.T, s *lab.Server, mail string) {
 	fmt.Fprintf(conn, "%s.\r\n", mail)
 	readReply(t, r) // it was stored, which the sender never learns
 	done()
+	noSession(t, s)
+}
+
+// noSession waits until the server has seen that all sessions of port 25 are over: a retry comes after that.
+func noSession(t *testing.T, s *lab.Server) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; <-time.After(5 * time.Millisecond) {
+		resp, err := http.Get("http://" + s.Address(4025) + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(page), "postern_smtp_sessions{role=\"mx\"} 0\n") {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("a session does not end")
+		}
+	}
 }
 
 func TestARetryAfterALost250IsStoredOnceAndAMessageSentTwiceTwice(t *testing.T) {
