@@ -67,7 +67,7 @@ func (v *Judgement) rejection() *reply.Error {
 	rule := v.Trace.Recipients[0].Verdict.Rule
 	switch {
 	case v.byDMARC():
-		// RFC 7372 3.4 has no code for DMARC; RFC 7489 10.3 asks for 5.7.1.
+		// RFC 7489 10.3
 		return reply.New(550, "5.7.1", "The message does not prove to be from %s, whose DMARC policy is to reject such mail (%s)", v.authorDomain(), v.Trace.ID)
 	case strings.HasPrefix(rule, "virus: "):
 		return reply.New(550, "5.7.1", "A virus was found in the message (%s)", v.Trace.ID)
