@@ -23,6 +23,7 @@ func (v *Judgement) Answer() error {
 	case refused+waits == all:
 		return v.Refuse(reply.New(451, "4.7.1", "The sender is not known here yet, please try again in some minutes"))
 	}
+	v.Trace.Reply = "250 2.6.0 Accepted"
 	for i := range v.Trace.Recipients {
 		r := &v.Trace.Recipients[i]
 		r.Mailbox, r.FiledBy = "INBOX", "default"

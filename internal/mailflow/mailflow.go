@@ -46,8 +46,8 @@ type Judge interface {
 	Judge(ctx context.Context, a *judge.Arrival) (*judge.Judgement, error)
 	// Learn counts a judged message under its sender's names.
 	Learn(*judge.Judgement)
-	// Outgoing is the score of a message that a user of ours sends.
-	Outgoing(m *message.Message, content io.ReaderAt) (verdict.Points, error)
+	// Outgoing looks at a message that a user of ours sends.
+	Outgoing(ctx context.Context, d *judge.Departure) (judge.Outgoing, error)
 }
 
 // Traces keeps how messages were judged; *archive.Archive is one.

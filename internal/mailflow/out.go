@@ -72,7 +72,6 @@ func (out *Out) Data(ctx context.Context, s *smtp.Session, e *smtp.Envelope, c *
 	if err := p.checkLoops(m); err != nil {
 		return "", err
 	}
-	hold := out.mustHold(ctx, s, p, m, c)
 	clean, m, err := out.without(c, m, isPrivate)
 	if err != nil {
 		return "", err
@@ -81,6 +80,10 @@ func (out *Out) Data(ctx context.Context, s *smtp.Session, e *smtp.Envelope, c *
 		defer clean.Close()
 	}
 	trace := append(out.received(s, e, out.Clock.Now()), out.missingFields(e, m)...)
+	hold, err := out.look(ctx, s, e, p, m, clean, trace)
+	if err != nil {
+		return "", err
+	}
 	err = out.commit(ctx, &parcel{envelope: e, content: clean, parsed: m, trace: trace, plan: p, account: s.Identity.Account, tell: true, hold: hold})
 	if err != nil {
 		return "", err

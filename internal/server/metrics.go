@@ -125,8 +125,11 @@ func (m imapMetrics) Auth(ok bool) { m.imapAuth.WithLabelValues(strconv.FormatBo
 
 func (m imapMetrics) Push() { m.imapPushes.Inc() }
 
-// observeQueue counts attempts.
+// observeQueue counts attempts, and for each account what other servers refused for good.
 func (s *Server) observeQueue(e queue.Event) {
+	if e.Kind == queue.Failed && e.Account != 0 && e.Host != "" {
+		s.Outbound.Bounced(e.Account)
+	}
 	if s.Metrics == nil {
 		return
 	}

@@ -103,6 +103,8 @@ type Event struct {
 	// Age is the time since the message was accepted; Size its bytes.
 	Age  time.Duration
 	Size int64
+	// Account sent it; 0 is the system.
+	Account int64
 }
 
 // Options connect a Queue.

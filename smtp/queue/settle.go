@@ -299,7 +299,7 @@ func (f fate) words() string {
 func (q *Queue) observe(l *loaded, f fate, now time.Time) {
 	e := Event{
 		Kind: f.kind, Message: l.id, Recipient: f.row.address, Host: f.outcome.Host, TLS: f.outcome.TLS, Reply: f.words(),
-		Attempts: f.row.attempts + 1, Age: now.Sub(time.UnixMilli(l.arrived)), Size: l.size,
+		Attempts: f.row.attempts + 1, Age: now.Sub(time.UnixMilli(l.arrived)), Size: l.size, Account: l.account,
 	}
 	if f.outcome.Err == nil {
 		e.Reply = f.outcome.Reply
