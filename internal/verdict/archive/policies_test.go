@@ -149,7 +149,7 @@ func TestAUsersThresholdsCountBeforeTheDomainsBeforeTheServers(t *testing.T) {
 				t.Errorf("for %d as %s: %s, want %s", account, to, got, want)
 			}
 		}
-		is(1, "alice@example.org", "3.00 5.00 15.00 0.00 of server")
+		is(1, "alice@example.org", "3.00 5.00 15.00 2.00 of server")
 		if policy := p.For(1, addr("alice@example.org")); policy.Virus != verdict.Reject {
 			t.Errorf("virus: %s", policy.Virus)
 		}
@@ -158,17 +158,17 @@ func TestAUsersThresholdsCountBeforeTheDomainsBeforeTheServers(t *testing.T) {
 		all := func(when string) {
 			t.Log(when)
 			is(1, "alice@example.org", "2.50 4.00 0.00 1.00 of alice@example.org")
-			is(1, "sales@example.com", "2.50 5.00 0.00 0.00 of alice@example.org")
+			is(1, "sales@example.com", "2.50 5.00 0.00 2.00 of alice@example.org")
 			is(2, "bob@example.org", "3.00 4.00 15.00 1.00 of example.org")
 			is(0, "list@example.org", "3.00 4.00 15.00 1.00 of example.org")
-			is(3, "carol@example.com", "3.00 5.00 15.00 0.00 of server")
+			is(3, "carol@example.com", "3.00 5.00 15.00 2.00 of server")
 		}
 		all("at once")
 		p.close()
 		p.open()
 		all("after another start")
 		p.set("server", "tag=1 junk=6 reject=20")
-		is(3, "carol@example.com", "1.00 6.00 20.00 0.00 of server")
+		is(3, "carol@example.com", "1.00 6.00 20.00 2.00 of server")
 		is(2, "bob@example.org", "1.00 4.00 20.00 1.00 of example.org")
 		if v, err := p.settings.Get("spam.junk_score"); err != nil || v.Value != "6.00" {
 			t.Errorf("%+v, %v", v, err)
@@ -178,7 +178,7 @@ func TestAUsersThresholdsCountBeforeTheDomainsBeforeTheServers(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		is(1, "alice@example.org", "3.00 5.00 15.00 0.00 of server")
+		is(1, "alice@example.org", "3.00 5.00 15.00 2.00 of server")
 		if list := p.Thresholds(); len(list) != 1 || list[0].Name != "server" {
 			t.Errorf("%+v", list)
 		}
@@ -263,13 +263,13 @@ func TestWhatIsAUsersGoesWithTheUserAndADomainsWithTheDomain(t *testing.T) {
 		p.list(Block, "server", "spam.example")
 		refused := errors.New("the last administrator")
 		err := p.db.Write(t.Context(), func(tx *db.Tx) error { return errors.Join(p.RemoveAccountTx(tx, 1), refused) })
-		if !errors.Is(err, refused) || p.inForce(1, "alice@example.org") != "3.00 4.00 15.00 0.00 of alice@example.org" {
+		if !errors.Is(err, refused) || p.inForce(1, "alice@example.org") != "3.00 4.00 15.00 2.00 of alice@example.org" {
 			t.Errorf("%v; a removal that was rolled back: %s", err, p.inForce(1, "alice@example.org"))
 		}
 		if err := p.db.Write(t.Context(), func(tx *db.Tx) error { return p.RemoveAccountTx(tx, 1) }); err != nil {
 			t.Fatal(err)
 		}
-		if got := p.inForce(1, "alice@example.org"); got != "3.00 4.50 15.00 0.00 of example.org" {
+		if got := p.inForce(1, "alice@example.org"); got != "3.00 4.50 15.00 2.00 of example.org" {
 			t.Errorf("after the user: %s", got)
 		}
 		if _, scope, _ := p.Sender(1, addr("alice@example.org"), addr("x@spam.example")); scope != "example.org" {
@@ -278,7 +278,7 @@ func TestWhatIsAUsersGoesWithTheUserAndADomainsWithTheDomain(t *testing.T) {
 		if err := p.db.Write(t.Context(), func(tx *db.Tx) error { return p.RemoveDomainTx(tx, "example.org") }); err != nil {
 			t.Fatal(err)
 		}
-		if got := p.inForce(1, "alice@example.org"); got != "3.00 5.00 15.00 0.00 of server" {
+		if got := p.inForce(1, "alice@example.org"); got != "3.00 5.00 15.00 2.00 of server" {
 			t.Errorf("after the domain: %s", got)
 		}
 		if _, scope, _ := p.Sender(1, addr("alice@example.org"), addr("x@spam.example")); scope != "server" {
