@@ -24,8 +24,8 @@ func TestWhatWouldHaveChangedTheDecision(t *testing.T) {
 		"DMARC":               {checks(scored(100)), nil, usual.with(asks("reject")), []Turn{{"if nothing asked for reject by DMARC", Inbox}}},
 		"the scanner":         {checks(found(CheckScanner, "reject", ""), scored(300)), nil, usual.with(scans), []Turn{{"without scanner (reject)", Tag}}},
 		"nothing ever counts": {checks(scored(700)), nil, Policy{}, nil},
-		"greylisting": {checks(wait, scored(200)), nil, usual.with(greylists(200)), []Turn{
-			{"3.00 points more", Junk}, {"0.01 points less", Inbox}, {"without greylist (wait)", Inbox}, {"without rules (matched, 2.00 points)", Inbox}}},
+		"greylisting": {checks(scored(200)), checks(wait), usual.with(greylists(200)), []Turn{
+			{"3.00 points more", Junk}, {"0.01 points less", Inbox}, {"without rules (matched, 2.00 points)", Inbox}, {"without greylist (wait)", Inbox}}},
 	} {
 		if got := Turns(c.message, c.own, c.policy); !slices.Equal(got, c.want) {
 			t.Errorf("%s:\n got %v\nwant %v", name, got, c.want)
