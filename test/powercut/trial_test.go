@@ -97,6 +97,11 @@ func newTrial(t *testing.T, data string) *trial {
 	tr.server = lab.StartAt(t, data, "--dns", tr.dns.Addr())
 	tr.trust = tr.server.TLS()
 	tr.server.Postern("settings", "set", "smtp.max_errors", "1000")
+	// Letters of noise look like spam. They are judged, and all are filed where the model looks for them.
+	for _, threshold := range []string{"spam.junk_score", "spam.reject_score"} {
+		tr.server.Postern("settings", "set", threshold, "0")
+	}
+	tr.server.Postern("settings", "set", "outbound.enabled", "false")
 	tr.addPeople()
 	return tr
 }
