@@ -10,6 +10,7 @@ import (
 	"net"
 	"strings"
 
+	"postern/internal/oneline"
 	"postern/internal/verdict"
 )
 
@@ -103,7 +104,7 @@ func parseClamd(answer string) (Result, error) {
 		if strings.Contains(text, "size limit exceeded") {
 			return Result{}, refusal{"it takes no message of that size; raise StreamMaxLength in clamd.conf", TooLarge}
 		}
-		return Result{}, refusal{"it answers " + printable(answer, 200), Refused}
+		return Result{}, refusal{"it answers " + oneline.Text(answer, 200), Refused}
 	}
 	found, ok := strings.CutPrefix(answer, "stream: ")
 	if !ok {

@@ -88,16 +88,6 @@ func (f Field) Append(dst []byte) []byte {
 	return append(dst, "\r\n"...)
 }
 
-// printable keeps a text of a scanner on one line of visible characters, at most most bytes.
-func printable(s string, most int) string {
-	return strings.TrimSpace(strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' || r == 0xfffd {
-			return ' '
-		}
-		return r
-	}, cut(s, most)))
-}
-
 // cut shortens a text to at most most bytes.
 func cut(s string, most int) string {
 	if len(s) > most {

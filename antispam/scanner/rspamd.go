@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"postern/internal/oneline"
 	"postern/internal/verdict"
 )
 
@@ -132,7 +133,7 @@ func httpFailure(ctx context.Context, err error, answered bool) error {
 	if !answered || ctx.Err() != nil || errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return err
 	}
-	return lying("its answer is not HTTP: %s", printable(err.Error(), 200))
+	return lying("its answer is not HTTP: %s", oneline.Text(err.Error(), 200))
 }
 
 // rspamdHeader is the envelope. Without an IP rspamd takes the message for a local one.
@@ -182,5 +183,5 @@ func rspamdVersion(server string) string {
 	if !ok {
 		return ""
 	}
-	return printable(version, 40)
+	return oneline.Text(version, 40)
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"postern/internal/oneline"
 	"postern/internal/verdict"
 )
 
@@ -173,5 +174,5 @@ func rspamdError(answer []byte) string {
 	if json.Unmarshal(answer, &said) != nil {
 		return ""
 	}
-	return printable(said.Error, 200)
+	return oneline.Text(said.Error, 200)
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"postern/internal/oneline"
 	"postern/internal/verdict"
 )
 
@@ -35,7 +36,7 @@ func symbol(name, detail string, p verdict.Points) (verdict.Part, error) {
 	if name == "" || len(name) > maxSymbolName || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 		return verdict.Part{}, lying("%q is not the name of a rule", cut(name, 80))
 	}
-	return verdict.Part{Name: name, Detail: printable(detail, maxSymbolWords), Points: p}, nil
+	return verdict.Part{Name: name, Detail: oneline.Text(detail, maxSymbolWords), Points: p}, nil
 }
 
 // weightiest sorts symbols and keeps as many as are of use.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"postern/internal/message"
+	"postern/internal/oneline"
 	"postern/internal/verdict"
 )
 
@@ -65,7 +66,7 @@ func spamdStatus(line string) error {
 		return lying("%q is no answer of spamd", cut(line, 80))
 	}
 	if n != 0 {
-		return refusal{"it answers " + code + " " + printable(text, 200), Refused}
+		return refusal{"it answers " + code + " " + oneline.Text(text, 200), Refused}
 	}
 	return nil
 }
@@ -198,5 +199,5 @@ func spamVersion(value string) string {
 	if len(words) < 2 {
 		return ""
 	}
-	return printable(words[1], 40)
+	return oneline.Text(words[1], 40)
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"postern/dkim"
+	"postern/internal/oneline"
 	"postern/internal/verdict"
 )
 
@@ -28,18 +29,7 @@ func (r Results) Checks() []verdict.Check {
 }
 
 func check(name, result, detail string, took time.Duration) verdict.Check {
-	return verdict.Check{Name: name, Result: result, Detail: line(detail), Micros: took.Microseconds()}
-}
-
-// line is text for one line of bounded length: no control characters, valid UTF-8.
-func line(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' {
-			return '?'
-		}
-		return r
-	}, s)
-	return strings.ToValidUTF8(s[:min(len(s), maxDetail)], "?")
+	return verdict.Check{Name: name, Result: result, Detail: oneline.Text(detail, maxDetail), Micros: took.Microseconds()}
 }
 
 func (r Results) spfDetail() string {
@@ -75,7 +65,7 @@ func (r Results) dkimCheck() verdict.Check {
 		if v.Result == dkim.ResultPass {
 			passed = append(passed, v.Domain)
 		}
-		parts = append(parts, verdict.Part{Name: line(v.Domain), Detail: line(detail)})
+		parts = append(parts, verdict.Part{Name: oneline.Text(v.Domain, maxDetail), Detail: oneline.Text(detail, maxDetail)})
 	}
 	detail := strings.Join(passed, ", ")
 	if len(passed) == 0 && len(r.DKIM) > 0 {

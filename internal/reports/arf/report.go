@@ -12,10 +12,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"postern/internal/message"
+	"postern/internal/oneline"
 )
 
 // Report is one feedback report; what it does not tell is the zero value.
@@ -98,9 +97,9 @@ func trimStart(b []byte) []byte {
 
 func (r *Report) about(original []byte) {
 	h := message.ParseHeader(trimStart(original))
-	r.Author = clean(message.DecodeHeader(h.Get("From")))
-	r.Subject = clean(message.DecodeHeader(h.Get("Subject")))
-	r.MessageID = clean(h.Get("Message-ID"))
+	r.Author = oneline.Text(message.DecodeHeader(h.Get("From")), maxText)
+	r.Subject = oneline.Text(message.DecodeHeader(h.Get("Subject")), maxText)
+	r.MessageID = oneline.Text(h.Get("Message-ID"), maxText)
 }
 
 func (r *Report) field(name, value string) {
@@ -112,7 +111,7 @@ func (r *Report) field(name, value string) {
 		r.CanonicalBody = unspaced(value)
 		return
 	}
-	value = clean(value)
+	value = oneline.Text(value, maxText)
 	if value == "" {
 		return
 	}
@@ -217,7 +216,7 @@ func ReadText(text []byte) (r *Report, ok bool) {
 	var unaligned []string
 	for line := range strings.Lines(body) {
 		name, value, found := strings.Cut(line, ":")
-		if value = clean(value); !found || value == "" {
+		if value = oneline.Text(value, maxText); !found || value == "" {
 			continue
 		}
 		switch strings.ToLower(strings.TrimSpace(name)) {
@@ -245,19 +244,4 @@ func appendIf(list []string, what, value string) []string {
 		return append(list, what)
 	}
 	return list
-}
-
-// clean keeps a value on one line and within bounds.
-func clean(s string) string {
-	s = strings.TrimSpace(s)
-	if len(s) > maxText {
-		s = s[:maxText]
-	}
-	s = strings.ToValidUTF8(s, string(utf8.RuneError))
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, s)
 }

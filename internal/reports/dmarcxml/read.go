@@ -9,8 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"postern/internal/oneline"
 )
 
 // Read reads one report. Errors say what is wrong with it and how to go on.
@@ -150,27 +150,10 @@ func (p *parser) text(into *string) error {
 			b = append(b, chars[:min(len(chars), maxText)]...)
 		}
 		if p.depth < inside {
-			*into = clean(b)
+			*into = oneline.Text(string(b), maxText)
 			return nil
 		}
 	}
-}
-
-// clean trims a text and keeps it on one line.
-func clean(b []byte) string {
-	s := strings.TrimSpace(string(b))
-	if len(s) > maxText {
-		s = s[:maxText]
-		for !utf8.ValidString(s) {
-			s = s[:len(s)-1]
-		}
-	}
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, s)
 }
 
 // word is text in lower case, as all words of the format are; some reporters write "Pass".

@@ -9,8 +9,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"postern/internal/oneline"
 )
 
 // Read reads one report. Errors say what is wrong with it and how to go on.
@@ -159,28 +159,11 @@ func (p *parser) texts() (list []string, err error) {
 func scalar(t json.Token) (string, bool) {
 	switch t := t.(type) {
 	case string:
-		return clean(t), true
+		return oneline.Text(t, maxText), true
 	case json.Number:
-		return clean(t.String()), true
+		return oneline.Text(t.String(), maxText), true
 	}
 	return "", false
-}
-
-// clean trims a text and keeps it on one line.
-func clean(s string) string {
-	s = strings.TrimSpace(s)
-	if len(s) > maxText {
-		s = s[:maxText]
-		for !utf8.ValidString(s) {
-			s = s[:len(s)-1]
-		}
-	}
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, s)
 }
 
 func (p *parser) word(into *string) error {
