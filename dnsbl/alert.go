@@ -1,9 +1,7 @@
 package dnsbl
 
 import (
-	"context"
 	"fmt"
-	"net/netip"
 )
 
 // report tells the administrator of a problem, unless that was done lately.
@@ -45,23 +43,4 @@ func fix(e ZoneError) string {
 	default:
 		return fmt.Sprintf("The block list %s gives no answer (%v). Check that the resolver under [dns] servers works and may ask it.", e.Zone, e.Cause) + accepted
 	}
-}
-
-// Probe asks each zone for the test entries that every list has (RFC 5782 5): 127.0.0.2 is listed, 127.0.0.1 is not. It
-// gives the zones that fail and why; none means that the lists work from here.
-func (c *Checker) Probe(ctx context.Context) []ZoneError {
-	cfg := c.o.Config()
-	listed, unlisted := netip.AddrFrom4([4]byte{127, 0, 0, 2}), netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	var bad []ZoneError
-	for _, z := range cfg.Zones[:min(len(cfg.Zones), maxZones)] {
-		a := c.ask(ctx, z, cfg.DQSKey, reversed(listed))
-		bad = append(bad, a.errors...)
-		if len(a.listings) == 0 && len(a.errors) == 0 {
-			bad = append(bad, ZoneError{Zone: z.Name, Problem: NotAList, Cause: fmt.Errorf("the test address 127.0.0.2 is not listed")})
-		}
-		if a := c.ask(ctx, z, cfg.DQSKey, reversed(unlisted)); len(a.listings) > 0 {
-			bad = append(bad, ZoneError{Zone: z.Name, Problem: NotAList, Code: a.listings[0].Code, Cause: fmt.Errorf("the test address 127.0.0.1 is listed")})
-		}
-	}
-	return bad
 }

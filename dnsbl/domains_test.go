@@ -79,3 +79,18 @@ func TestDomainsOfAMessageAreBounded(t *testing.T) {
 		t.Errorf("asked although it is switched off: %+v", v)
 	}
 }
+
+func TestListsOfDomainsAreProbedByTheirTestEntries(t *testing.T) {
+	l := start(t, "dbl.spamhaus.org", "uri.example.org")
+	l.list(t, "dbltest.com.dbl.spamhaus.org", "127.0.1.2")
+	l.list(t, "test.uri.example.org", "127.0.0.2")
+	if bad := l.ProbeDomains(t.Context()); len(bad) != 0 {
+		t.Errorf("lists that work: %v", bad)
+	}
+	l = start(t, "uri.example.org", "all.example.org")
+	l.list(t, "*.all.example.org", "127.0.0.2")
+	bad := l.ProbeDomains(t.Context())
+	if len(bad) != 2 || bad[0].Zone != "uri.example.org" || bad[1].Zone != "all.example.org" || bad[0].Fix() == bad[1].Fix() {
+		t.Errorf("a list without its entry and one that lists all: %v", bad)
+	}
+}

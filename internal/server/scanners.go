@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+	"strings"
 	"sync"
 
 	"postern/antispam/scanner"
@@ -62,4 +64,32 @@ func (s *scanners) current(c *configured, want scannerSettings) scanner.Scanner 
 		Timeout: settings.SpamScanTimeout.Get(s.server.Settings), Alert: s.server.Alerts.Scanner, Recovered: s.server.Alerts.ScannerRecovered, Clock: s.server.Clock,
 	})
 	return c.scanner
+}
+
+// harmless is a message that no scanner has anything against.
+const harmless = "From: postmaster@localhost\r\nTo: postmaster@localhost\r\nSubject: a trial\r\nDate: Mon, 23 Nov 2026 06:00:00 +0000\r\n" +
+	"Message-ID: <trial@localhost>\r\n\r\nPostern looks whether the scanner answers.\r\n"
+
+// Scanners gives the external scanners that the settings name, each with a trial that has it look at a message.
+func (s *Server) Scanners() map[string]func(context.Context) error {
+	list := map[string]func(context.Context) error{}
+	for _, where := range []string{settings.SpamScanner.Get(s.Settings), settings.VirusScanner.Get(s.Settings)} {
+		if where != "" {
+			list[where] = func(ctx context.Context) error { return s.tryScanner(ctx, where) }
+		}
+	}
+	return list
+}
+
+func (s *Server) tryScanner(ctx context.Context, where string) error {
+	parsed, err := scanner.Parse(where)
+	if err != nil {
+		return err
+	}
+	if r, ok := parsed.(*scanner.Rspamd); ok {
+		r.Password = settings.SpamScannerSecret.Get(s.Settings)
+	}
+	_, err = parsed.Scan(ctx, scanner.Message{Content: strings.NewReader(harmless), Size: int64(len(harmless)), ID: "trial",
+		From: "postmaster@localhost", Recipients: []string{"postmaster@localhost"}})
+	return err
 }

@@ -63,12 +63,14 @@ type Server struct {
 	Directory *directory.Directory
 	Policies  *archive.Policies
 	Resolver  *resolver.Resolver
-	Keys      *dkim.Keys
-	Queue     *queue.Queue
-	Outbound  *outbound.Watch
-	Alerts    *Alerts
-	Metrics   *Metrics
-	Reports   *reports.Reporter
+	// BlockLists know about clients, DomainLists about what messages link to.
+	BlockLists, DomainLists *dnsbl.Checker
+	Keys                    *dkim.Keys
+	Queue                   *queue.Queue
+	Outbound                *outbound.Watch
+	Alerts                  *Alerts
+	Metrics                 *Metrics
+	Reports                 *reports.Reporter
 
 	engine   *antispam.Engine
 	scanners *scanners
@@ -219,9 +221,10 @@ func (s *Server) openRoads(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("reading the secret for return addresses: %w", err)
 	}
+	s.BlockLists = dnsbl.New(dnsbl.Options{Resolver: s.Resolver, Config: s.blockLists, Alert: s.Alerts.BlockList, Clock: s.Clock, Log: s.Log})
 	s.flow = &mailflow.Flow{
 		Hostname: s.Config.Hostname, DB: s.DB, Store: s.Store, Directory: s.Directory, Keys: s.Keys,
-		BlockLists: dnsbl.New(dnsbl.Options{Resolver: s.Resolver, Config: s.blockLists, Alert: s.Alerts.BlockList, Clock: s.Clock, Log: s.Log}),
+		BlockLists: s.BlockLists,
 		Settings:   s.Settings, SRS: srs.Rewriter{Key: secret}, Spool: s.spool, Clock: s.Clock, Log: s.Log,
 	}
 	s.openJudge()

@@ -69,6 +69,9 @@ type Patient struct {
 	// Oldest is when the oldest message in the queue arrived, zero for none; Waiting their number.
 	Oldest  time.Time
 	Waiting int64
+	// Lists are the block lists that are asked, Scanners the external ones.
+	Lists    []Lists
+	Scanners []Scanner
 	// Alerts are troubles that the running server has met.
 	Alerts []Alert
 }
@@ -83,7 +86,7 @@ const within = 15 * time.Second
 func Examine(ctx context.Context, p Patient) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	examinations := []func(context.Context, Patient) []Finding{Permissions, Disk, Clock, Certificate, Ports, Host, DNS, Queue, Troubles}
+	examinations := []func(context.Context, Patient) []Finding{Permissions, Disk, Clock, Certificate, Ports, Host, DNS, BlockLists, Scanners, Queue, Troubles}
 	findings := make([][]Finding, len(examinations))
 	var running sync.WaitGroup
 	for i, examine := range examinations {

@@ -16,6 +16,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"postern/internal/clock"
@@ -80,6 +82,15 @@ func (in *instance) patient() doctor.Patient {
 	if ca, selfMade := in.tls.SelfMade(); selfMade {
 		p.CA = ca
 	}
+	addresses, domains := in.server.BlockLists, in.server.DomainLists
+	p.Lists = []doctor.Lists{
+		{Subject: "addresses", Zones: addresses.Zones(), Probe: addresses.Probe},
+		{Subject: "domains", Zones: domains.Zones(), Probe: domains.ProbeDomains},
+	}
+	for name, try := range in.server.Scanners() {
+		p.Scanners = append(p.Scanners, doctor.Scanner{Name: name, Try: try})
+	}
+	slices.SortFunc(p.Scanners, func(a, b doctor.Scanner) int { return strings.Compare(a.Name, b.Name) })
 	for _, a := range in.server.Alerts.List() {
 		p.Alerts = append(p.Alerts, doctor.Alert{Title: a.Title, Text: a.Text})
 	}
