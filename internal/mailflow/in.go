@@ -2,6 +2,7 @@ package mailflow
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"sync"
@@ -138,6 +139,10 @@ func (in *In) judge(ctx context.Context, s *smtp.Session, v *visit, p *parcel, c
 	refusal := checkSpoofing(j, claimed)
 	if refusal == nil && settings.SpamEnabled.Get(in.Settings) {
 		p.judgement, refusal = j, j.Answer()
+		var r *reply.Error
+		if errors.As(refusal, &r) && !r.Temporary() {
+			in.Judge.Learn(j)
+		}
 	}
 	if refusal != nil {
 		in.Traces.StoreLater(j.Trace)
