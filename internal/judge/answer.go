@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"postern/internal/mailauth/dmarc"
 	"postern/internal/reply"
 	"postern/internal/verdict"
 )
@@ -12,34 +11,61 @@ import (
 // Answer is what the sender is told: nil when the message is taken, else the reply that refuses it. A message has one reply
 // for all its recipients, so it is refused only when none of them takes it; where one does, the copies of those who would
 // refuse it go to their Junk, and those who would have let the sender come again take it now.
-func (v *Judgement) Answer() error {
-	if d := v.Auth.DMARC; d.Unsure && v.count(verdict.Reject) == len(v.Trace.Recipients) && v.byDMARC() {
-		return v.Refuse(reply.New(451, "4.7.1", "What may prove the author's domain %s cannot be checked now, please try again later", v.authorDomain()))
+func (v *Judgement) Answer() *reply.Error {
+	if e := v.Spoofed(); e != nil {
+		return e
+	}
+	if v.dmarc.unsure && v.byDMARC() > 0 {
+		return v.refuse(451, "4.7.1", "What may prove the author's domain %s cannot be checked now, please try again later", v.dmarc.author)
 	}
 	refused, waits := v.count(verdict.Reject), v.count(verdict.Greylist)
 	switch all := len(v.Trace.Recipients); {
 	case refused == all:
-		return v.Refuse(v.rejection())
+		return v.reject()
 	case refused+waits == all:
-		return v.Refuse(reply.New(451, "4.7.1", "The sender is not known here yet, please try again in some minutes"))
+		return v.refuse(451, "4.7.1", "The sender is not known here yet, please try again in some minutes")
 	}
-	v.Trace.Reply = "250 2.6.0 Accepted"
+	v.Trace.Reply = "250 2.6.0 Accepted as " + v.Trace.ID
 	for i := range v.Trace.Recipients {
 		r := &v.Trace.Recipients[i]
-		r.Mailbox, r.FiledBy = "INBOX", "default"
-		if r.Verdict.Action == verdict.Junk || r.Verdict.Action == verdict.Reject {
+		switch {
+		case r.Account == 0: // it is forwarded, and stored nowhere here
+		case r.Verdict.Action == verdict.Junk || r.Verdict.Action == verdict.Reject:
 			r.Mailbox, r.FiledBy = "Junk", "spam"
+		default:
+			r.Mailbox, r.FiledBy = "INBOX", "default"
 		}
 	}
 	return nil
 }
 
-// Refuse notes in the trace that the message is refused, for a reason that the caller may have found, and gives the reply.
-func (v *Judgement) Refuse(e *reply.Error) error {
+// Spoofed is the reply to a message that claims to be from a domain of ours and does not prove it, nil for any other: our
+// users log in. It holds whether spam is looked for or not.
+func (v *Judgement) Spoofed() *reply.Error {
+	for _, c := range v.Trace.Checks {
+		switch {
+		case c.Name != verdict.CheckClaim:
+		case c.Result == "unsure":
+			return v.refuse(451, "4.7.1", "Cannot check the sender's domain %s now, please try again later", v.claimed)
+		case c.Result == "not proven":
+			return v.refuse(550, "5.7.1", "Mail from %s must be authenticated: log in on port 587 or 465, or send from a host that SPF or DKIM of the domain vouches for", v.claimed)
+		}
+	}
+	return nil
+}
+
+// refuse makes a reply, which ends in the id under which the judgement is found, and notes it in the trace.
+func (v *Judgement) refuse(code int, enhanced, format string, args ...any) *reply.Error {
+	e := reply.New(code, enhanced, format+" (%s)", append(args, v.Trace.ID)...)
 	v.Trace.Reply = fmt.Sprintf("%d %s %s", e.Code, e.EnhancedString(), e.Text)
+	v.refused = true
 	return e
 }
 
+// Refused reports whether the sender was told that the message is not taken.
+func (v *Judgement) Refused() bool { return v.refused }
+
+// count is how many copies an action is wanted for.
 func (v *Judgement) count(a verdict.Action) (n int) {
 	for _, r := range v.Trace.Recipients {
 		if r.Verdict.Action == a {
@@ -49,31 +75,31 @@ func (v *Judgement) count(a verdict.Action) (n int) {
 	return n
 }
 
-// byDMARC: it is the policy of the author's domain that refuses the message.
-func (v *Judgement) byDMARC() bool {
-	return strings.HasPrefix(v.Trace.Recipients[0].Verdict.Rule, "dmarc: ")
-}
-
-func (v *Judgement) authorDomain() string {
-	for _, a := range v.Auth.DMARC.Authors {
-		if a.Disposition != dmarc.None {
-			return a.Domain
+// byDMARC is for how many copies the policy of the author's domain decided.
+func (v *Judgement) byDMARC() (n int) {
+	for _, r := range v.Trace.Recipients {
+		if isByDMARC(r.Verdict) {
+			n++
 		}
 	}
-	return "in From"
+	return n
 }
 
-// rejection words a refusal; the ID leads to the trace.
-func (v *Judgement) rejection() *reply.Error {
-	rule := v.Trace.Recipients[0].Verdict.Rule
+func isByDMARC(v verdict.Verdict) bool { return strings.HasPrefix(v.Rule, "dmarc: ") }
+
+// reject words a refusal for good.
+func (v *Judgement) reject() *reply.Error {
+	first := v.Trace.Recipients[0].Verdict
 	switch {
-	case v.byDMARC():
-		// RFC 7489 10.3
-		return reply.New(550, "5.7.1", "The message does not prove to be from %s, whose DMARC policy is to reject such mail (%s)", v.authorDomain(), v.Trace.ID)
-	case strings.HasPrefix(rule, "virus: "):
-		return reply.New(550, "5.7.1", "A virus was found in the message (%s)", v.Trace.ID)
+	case isByDMARC(first) && v.dmarc.author == "":
+		return v.refuse(550, "5.7.1", "The message has more authors than can be asked about")
+	case isByDMARC(first):
+		// RFC 7372 3.4 has no code for DMARC; RFC 7489 10.3 asks for 5.7.1.
+		return v.refuse(550, "5.7.1", "The message does not prove to be from %s, whose DMARC policy is to reject such mail", v.dmarc.author)
+	case strings.HasPrefix(first.Rule, "virus: "):
+		return v.refuse(550, "5.7.1", "A virus was found in the message")
 	}
-	return reply.New(550, "5.7.1", "The message looks like spam (%s)", v.Trace.ID)
+	return v.refuse(550, "5.7.1", "The message looks like spam")
 }
 
 // Junked reports whether a recipient's copy goes to Junk.

@@ -2,7 +2,10 @@ package judge
 
 import (
 	"context"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"postern/antispam"
 	"postern/antispam/scanner"
@@ -28,6 +31,8 @@ type inquiry struct {
 	findings *antispam.Findings
 	results  mailauth.Results
 	checks   []verdict.Check
+	claimed  string // the domain of ours that the claim is looked at for
+	dmarc    demand
 	// external: a configured scanner answered, and its verdict counts.
 	external bool
 	scanner  string
@@ -69,7 +74,7 @@ func (j *Judge) Judge(ctx context.Context, a *Arrival) (*Judgement, error) {
 	i.greylist(ctx, t)
 	t.Decide()
 	t.Micros = j.Clock.Now().Sub(i.began).Microseconds()
-	return &Judgement{Trace: t, Auth: i.results, wishes: i.wishes, keys: keys}, nil
+	return &Judgement{Trace: t, Auth: i.results, wishes: i.wishes, keys: keys, claimed: i.claimed, dmarc: i.dmarc}, nil
 }
 
 // startWaiting sends off all that waits for others. Each channel has room for its answer, so that nobody is left behind
@@ -140,8 +145,11 @@ func (i *inquiry) gather(ctx context.Context) error {
 	if auth.err != nil {
 		return auth.err
 	}
-	i.results = auth.results
+	i.results, i.dmarc = auth.results, demandOf(auth.results.DMARC, i.Policies)
 	i.findings.Named(confirmedName(i.results.IPRev))
+	if len(i.a.Claimed) > 0 {
+		i.checks = append(i.checks, i.claim())
+	}
 	if i.virus != nil {
 		out := <-i.virus
 		i.checks = append(i.checks, scanner.CheckOf(out.result, out.err))
@@ -212,16 +220,12 @@ func authorOf(a *Arrival) string {
 // maxClean bounds what is taken into a trace from a stranger's text, in bytes.
 const maxClean = 256
 
-// clean keeps a stranger's text on one line of bounded length.
+// clean keeps a stranger's text on one line of bounded length, in valid UTF-8.
 func clean(s string) string {
-	if len(s) > maxClean {
-		s = s[:maxClean]
-	}
-	b := []byte(s)
-	for n, c := range b {
-		if c < ' ' || c >= 0x7f {
-			b[n] = '?'
+	return strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return '?'
 		}
-	}
-	return string(b)
+		return r
+	}, strings.ToValidUTF8(s[:min(len(s), maxClean)], "?"))
 }

@@ -28,9 +28,9 @@ func (v *Judgement) Fields(i int) []byte {
 	return append(b, bytes.TrimSuffix(message.FilterHeader(nil, ours, names, true), []byte("\r\n"))...)
 }
 
-// spamFields are what speaks in a spam filter's name; a message that brings some along speaks for somebody else's.
-var spamFields = []string{"X-Spam-Status", "X-Spam-Flag", "X-Spam-Score", "X-Spam-Level", "X-Spam-Report", "X-Spam-Checker-Version",
-	"X-Spam", "X-Spamd-Bar", "X-Spamd-Result", "X-Rspamd-Score", "X-Rspamd-Action", "X-Virus-Scanned", "X-Virus-Status", "X-Postern-Verdict"}
+// spamFields are what speaks in the name of a spam filter or a virus scanner; a message that brings some along speaks for
+// somebody else's. Those that end in a hyphen are beginnings of names.
+var spamFields = []string{"X-Spam", "X-Spam-", "X-Spamd-", "X-Rspamd-", "X-Virus-", "X-Postern-Verdict"}
 
 // IsForged reports whether a field of a message that comes in speaks in our name: results of authentication that claim to
 // be ours (RFC 8601 5), and a spam filter's words, which readers and filters here would take for ours.
@@ -39,7 +39,7 @@ func IsForged(name, value, hostname string) bool {
 		return mailauth.IsOwnResults(value, hostname)
 	}
 	for _, n := range spamFields {
-		if strings.EqualFold(name, n) {
+		if strings.EqualFold(name, n) || strings.HasSuffix(n, "-") && len(name) > len(n) && strings.EqualFold(name[:len(n)], n) {
 			return true
 		}
 	}

@@ -112,6 +112,8 @@ type Arrival struct {
 	Listed dnsbl.Verdict
 	// Received are the trace fields that we will put on top.
 	Received []byte
+	// Claimed are the domains of ours, in lower-case A-labels, that the envelope or the header names as the sender's.
+	Claimed []string
 }
 
 // Recipient is one copy: for an account of ours, or, with account 0, one that is forwarded.
@@ -127,4 +129,8 @@ type Judgement struct {
 	// wishes is the answer of an external scanner, whose fields are written; zero when there is none.
 	wishes scanner.Result
 	keys   []reputation.Key
+	// claimed is the domain of ours that the claim was looked at for.
+	claimed string
+	dmarc   demand
+	refused bool
 }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 
 	"postern/antispam/bayes"
+	"postern/antispam/scanner"
 	"postern/internal/address"
-	"postern/internal/mailauth/dmarc"
 	"postern/internal/verdict"
 )
 
@@ -19,7 +19,7 @@ func (i *inquiry) recipient(ctx context.Context, r Recipient) verdict.Recipient 
 	if i.spam != nil {
 		out.Policy.Scanner = i.scanner
 	}
-	out.Policy.DMARC, out.Policy.DMARCSource = i.dmarcPolicy()
+	out.Policy.DMARC, out.Policy.DMARCSource = string(i.dmarc.policy), i.dmarc.source
 	if !i.external {
 		out.Checks = append(out.Checks, i.timed(func() verdict.Check { return i.words(ctx, r.Account) }))
 	}
@@ -57,55 +57,43 @@ func (i *inquiry) model(ctx context.Context, account int64) bayes.Model {
 	return m
 }
 
-// dmarcPolicy is what is to be done because of DMARC, and why it is not what the author's domain asks for.
-func (i *inquiry) dmarcPolicy() (policy, source string) {
-	d := i.results.DMARC
-	if d.Disposition == "" || d.Disposition == dmarc.None {
-		return "", ""
-	}
-	if d.Override != "" {
-		return string(dmarc.None), d.Override
-	}
-	strictest, because := dmarc.None, ""
-	for _, a := range d.Authors {
-		asked, why := a.Disposition, ""
-		if own, source, ok := i.Policies.DMARC(a.Domain); ok && asked != dmarc.None {
-			asked, why = dmarc.Policy(own), source
-		}
-		if stricter := dmarc.Stricter(strictest, asked); stricter != strictest || because == "" {
-			strictest, because = stricter, why
-		}
-	}
-	if len(d.Authors) == 0 {
-		strictest = d.Disposition
-	}
-	return string(strictest), because
-}
-
 // senderCheck tells what the recipient's lists say of the author, and whether the recipient writes to them. Both count for
-// what they are worth only if the author is proven: anybody can write an address.
+// what they are worth only if the author is proven: anybody can write an address. Of several authors each can be blocked,
+// and none is believed.
 func (i *inquiry) senderCheck(ctx context.Context, r Recipient) (verdict.Check, bool) {
 	c := verdict.Check{Name: verdict.CheckSender}
-	author, ok := i.author()
-	if !ok {
-		return c, false
+	authors := i.authors()
+	allowedBy := ""
+	for _, author := range authors {
+		kind, scope, pattern := i.Policies.Sender(r.Account, r.Address, author)
+		switch kind {
+		case "block":
+			c.Result, c.Detail = "blocked", fmt.Sprintf("%s in the list of %s", pattern, scope)
+			return c, true
+		case "allow":
+			allowedBy = fmt.Sprintf("%s in the list of %s", pattern, scope)
+		}
 	}
-	proven := i.proves(author.Domain)
-	kind, scope, pattern := i.Policies.Sender(r.Account, r.Address, author)
 	switch {
-	case kind == "block":
-		c.Result, c.Detail = "blocked", fmt.Sprintf("%s in the list of %s", pattern, scope)
+	case len(authors) == 0:
+		return c, false
+	case allowedBy != "" && len(authors) > 1:
+		c.Result, c.Detail = "not proven", fmt.Sprintf("%s, but the message has %d authors", allowedBy, len(authors))
 		return c, true
-	case kind == "allow" && proven:
-		c.Result, c.Detail = "allowed", fmt.Sprintf("%s in the list of %s", pattern, scope)
+	case allowedBy != "" && i.proves(authors[0].Domain):
+		c.Result, c.Detail = "allowed", allowedBy
 		return c, true
-	case kind == "allow":
-		c.Result, c.Detail = "not proven", fmt.Sprintf("%s is in the list of %s, but neither SPF nor DKIM vouches for it", pattern, scope)
+	case allowedBy != "":
+		c.Result, c.Detail = "not proven", allowedBy+", but neither SPF nor DKIM vouches for it"
 		return c, true
-	}
-	if r.Account == 0 {
+	case len(authors) > 1 || r.Account == 0:
 		return c, false
 	}
+	return i.correspondent(ctx, r, authors[0])
+}
+
+// correspondent tells whether the recipient writes to the author.
+func (i *inquiry) correspondent(ctx context.Context, r Recipient, author address.Address) (c verdict.Check, ok bool) {
 	known, err := i.Correspondents.Known(ctx, r.Account, author)
 	if err != nil {
 		i.Log.Warn("it could not be read whom an account writes to", "account", r.Account, "error", err)
@@ -113,11 +101,26 @@ func (i *inquiry) senderCheck(ctx context.Context, r Recipient) (verdict.Check, 
 	if !known {
 		return c, false
 	}
-	c.Result, c.Detail, c.Points = "correspondent", "the recipient writes to the author", verdict.P(-3)
-	if !proven {
+	c = verdict.Check{Name: verdict.CheckSender, Result: "correspondent", Detail: "the recipient writes to the author", Points: verdict.P(-3)}
+	if !i.proves(author.Domain) {
 		c.Detail, c.Points = c.Detail+", who is not proven", verdict.P(-0.5)
 	}
 	return c, true
+}
+
+// maxAuthors bounds the authors who are looked for in lists.
+const maxAuthors = 50
+
+// authors are the addresses in From, as far as they are some.
+func (i *inquiry) authors() []address.Address {
+	from := i.a.Parsed.Envelope.From
+	list := make([]address.Address, 0, min(len(from), maxAuthors))
+	for n := range from[:min(len(from), maxAuthors)] {
+		if a, err := address.Parse(from[n].Address()); err == nil && a.Domain != "" {
+			list = append(list, a)
+		}
+	}
+	return list
 }
 
 // author is the first address in From, as far as it is one.
@@ -129,14 +132,16 @@ func (i *inquiry) author() (address.Address, bool) {
 	return a, err == nil && a.Domain != ""
 }
 
-// greylist asks whether the sender must come again, where some recipient's policy has it and the score is in question.
+// greylist asks whether the sender must come again, where some recipient's policy has it and the score is in question. A
+// scanner that would have it so is not asked for more: it sees every message alike, and only we know who came again.
 func (i *inquiry) greylist(ctx context.Context, t *verdict.Trace) {
-	if i.external {
+	asked := i.external && i.wishes.Kind == scanner.Greylist
+	if i.spam != nil && !asked {
 		return
 	}
 	for n, r := range t.Recipients {
 		score := verdict.Score(t.Checks, r.Checks)
-		if r.Policy.Greylist <= 0 || score < r.Policy.Greylist {
+		if r.Policy.Greylist <= 0 || score < r.Policy.Greylist && !asked {
 			continue
 		}
 		c := verdict.Check{Name: verdict.CheckGreylist, Result: "pass"}

@@ -113,7 +113,8 @@ func (i *inquiry) provenDomain() string {
 func (i *inquiry) proves(domain string) bool { return i.results.Aligned(domain) }
 
 // Learn counts the message under its sender's names, as the verdict has it: what was junk for all as spam, what was
-// wanted by all as ham, and nothing in between.
+// wanted by all as ham, and nothing in between. What somebody's list decided is that person's matter, and what DMARC decided
+// says nothing of who sent the message on.
 func (j *Judge) Learn(v *Judgement) {
 	spam, ham := true, true
 	for _, r := range v.Trace.Recipients {
@@ -125,8 +126,21 @@ func (j *Judge) Learn(v *Judgement) {
 		default:
 			spam, ham = false, false
 		}
+		if !isByContent(r) {
+			spam, ham = false, false
+		}
 	}
 	if spam != ham {
 		j.Senders.Note(v.keys, spam)
 	}
+}
+
+// isByContent: what the message is decided about a copy.
+func isByContent(r verdict.Recipient) bool {
+	for _, c := range r.Checks {
+		if c.Name == verdict.CheckSender && (c.Result == "allowed" || c.Result == "blocked") {
+			return false
+		}
+	}
+	return !isByDMARC(r.Verdict) && !strings.HasPrefix(r.Verdict.Rule, "claim: ")
 }

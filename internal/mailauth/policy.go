@@ -24,6 +24,8 @@ type DMARC struct {
 	// Override says why Disposition is not to be carried out all the same, as in "trusted ARC seal of lists.example.org";
 	// empty when nothing does.
 	Override string
+	// TooMany: From has more domains than are asked about, and Disposition is reject whatever those that were ask for.
+	TooMany bool
 	// Unsure: there is a disposition other than none, and only because something that might have passed could not be
 	// checked just now. The sender should come again (451).
 	Unsure bool
@@ -93,6 +95,7 @@ func (p *policies) judge(ctx context.Context, r *Results, trusted []string) DMAR
 	}
 	if p.more {
 		d.Status, d.Reason, d.Disposition, d.Unsure = PermError, fmt.Sprintf("more than %d author domains", maxAuthors), dmarc.Reject, false
+		d.TooMany = true
 	}
 	if d.Disposition == dmarc.None {
 		d.Override = "" // there is nothing to override

@@ -2,7 +2,6 @@ package mailflow
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 	"slices"
 	"sync"
@@ -132,21 +131,16 @@ func (in *In) Data(ctx context.Context, s *smtp.Session, e *smtp.Envelope, c *sp
 // judge finds out who sent the message and whether it is wanted, and refuses it if it must be. What was refused leaves a
 // trace too.
 func (in *In) judge(ctx context.Context, s *smtp.Session, v *visit, p *parcel, claimed []string) error {
-	j, err := in.Judge.Judge(ctx, arrival(s, v, p))
+	j, err := in.Judge.Judge(ctx, arrival(s, v, p, claimed))
 	if err != nil {
 		return err
 	}
-	refusal := checkSpoofing(j, claimed)
+	refusal := j.Spoofed()
 	if refusal == nil && settings.SpamEnabled.Get(in.Settings) {
 		p.judgement, refusal = j, j.Answer()
-		var r *reply.Error
-		if errors.As(refusal, &r) && !r.Temporary() {
-			in.Judge.Learn(j)
-		}
 	}
 	if refusal != nil {
-		in.Traces.StoreLater(j.Trace)
-		in.observe(p, j, false)
+		in.refused(p, j, refusal)
 		return refusal
 	}
 	p.tell = in.mayTell(p, j)
@@ -154,11 +148,20 @@ func (in *In) judge(ctx context.Context, s *smtp.Session, v *visit, p *parcel, c
 	return nil
 }
 
+// refused keeps how a message came to be refused. Only a refusal for good is the end of it, which counts.
+func (in *In) refused(p *parcel, j *judge.Judgement, refusal *reply.Error) {
+	if !refusal.Temporary() {
+		in.observe(p, j, false)
+		in.Judge.Learn(j)
+	}
+	in.Traces.StoreLater(j.Trace)
+}
+
 // arrival is the message as the judge sees it.
-func arrival(s *smtp.Session, v *visit, p *parcel) *judge.Arrival {
+func arrival(s *smtp.Session, v *visit, p *parcel, claimed []string) *judge.Arrival {
 	a := &judge.Arrival{
 		ID: p.envelope.ID, Client: s.Remote.Addr(), Helo: s.Helo, From: p.envelope.From, Parsed: p.parsed, Content: p.content, Size: p.content.Size(),
-		Listed: v.verdict(), Received: p.trace,
+		Listed: v.verdict(), Received: p.trace, Claimed: claimed,
 	}
 	for _, c := range p.plan.accounts {
 		a.Recipients = append(a.Recipients, judge.Recipient{Account: c.account, Address: c.to})
@@ -195,20 +198,6 @@ func (in *In) deliver(ctx context.Context, s *smtp.Session, v *visit, p *parcel)
 	}
 	if fresh {
 		v.last, v.said = &receipt{key: key, copies: p.plan.accounts, elsewhere: len(p.plan.external) > 0}, s.Commands
-	}
-	return nil
-}
-
-// checkSpoofing refuses mail that claims to be from domains of ours and cannot prove it (MAIL-3): our users log in.
-func checkSpoofing(j *judge.Judgement, claimed []string) error {
-	for _, domain := range claimed {
-		switch {
-		case j.Auth.Aligned(domain):
-		case j.Auth.Unsure():
-			return j.Refuse(reply.New(451, "4.7.1", "Cannot check the sender's domain %s now, please try again later", domain))
-		default:
-			return j.Refuse(reply.New(550, "5.7.1", "Mail from %s must be authenticated: log in on port 587 or 465, or send from a host that SPF or DKIM of the domain vouches for", domain))
-		}
 	}
 	return nil
 }

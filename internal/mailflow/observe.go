@@ -57,7 +57,7 @@ func disposition(j *judge.Judgement, a mailauth.Author) (done string, why []dmar
 	switch {
 	case a.Status != mailauth.Fail && a.Status != mailauth.TempError:
 		return done, nil
-	case j.Trace.Reply != "" && decided(verdict.Reject):
+	case j.Refused() && decided(verdict.Reject):
 		done = "reject"
 	case decided(verdict.Junk), decided(verdict.Reject):
 		done = "quarantine"

@@ -24,6 +24,11 @@ func Decide(message, own []Check, p Policy) Verdict {
 	is := func(a Action, rule string, args ...any) Verdict {
 		return Verdict{Score: score, Action: a, Rule: fmt.Sprintf(rule, args...)}
 	}
+	if c, ok := find(message, CheckClaim); ok && c.Result == "not proven" {
+		return is(Reject, "claim: %s", c.Detail)
+	} else if ok && c.Result == "unsure" {
+		return is(Greylist, "claim: %s", c.Detail)
+	}
 	if c, ok := find(message, CheckVirus); ok && c.Result == "infected" {
 		action := p.Virus
 		if action == "" {
@@ -35,6 +40,12 @@ func Decide(message, own []Check, p Policy) Verdict {
 	if listed.Result == "allowed" {
 		return is(Inbox, "the recipient's list allows the sender")
 	}
+	// What hangs on the DNS that does not answer waits for it.
+	checked, _ := find(message, CheckDMARC)
+	unsure := checked.Result == "temperror"
+	if p.DMARC == "reject" && unsure {
+		return is(Greylist, "dmarc: %s, and what may prove the author cannot be checked now", p.DMARC)
+	}
 	if p.DMARC == "reject" {
 		return is(Reject, "dmarc: %s", p.dmarcWords())
 	}
@@ -43,6 +54,9 @@ func Decide(message, own []Check, p Policy) Verdict {
 	}
 	v := p.byScore(message, own, score, is)
 	if p.DMARC == "quarantine" && (v.Action == Inbox || v.Action == Tag) {
+		if unsure {
+			return is(Greylist, "dmarc: %s, and what may prove the author cannot be checked now", p.DMARC)
+		}
 		return is(Junk, "dmarc: %s", p.dmarcWords())
 	}
 	return v
@@ -58,8 +72,14 @@ func (p Policy) byScore(message, own []Check, score Points, is func(Action, stri
 			return is(Junk, "%s: spam", p.Scanner)
 		case "reject":
 			return is(Reject, "%s: reject", p.Scanner)
+		case "defer":
+			return is(Greylist, "%s: come again", p.Scanner)
 		case "greylist":
-			return is(Greylist, "%s: greylist", p.Scanner)
+			// The scanner says so every time; whether the sender has come again is for us to know.
+			if g, ok := find(own, CheckGreylist); ok && g.Result == "wait" {
+				return is(Greylist, "%s: greylist, and the sender is new", p.Scanner)
+			}
+			return is(Tag, "%s: greylist, and the sender need not come again", p.Scanner)
 		}
 		// It did not answer: the mail is taken whatever the built-in engine thinks of it.
 		if p.Junk > 0 && score >= p.Junk {

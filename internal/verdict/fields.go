@@ -25,7 +25,7 @@ const (
 func Fields(t *Trace, r *Recipient) []byte {
 	b := make([]byte, 0, 1024)
 	flag, status := "NO", "No,"
-	if r.Verdict.Action == Junk || r.Verdict.Action == Greylist || r.Verdict.Action == Reject {
+	if r.Verdict.Action == Junk || r.Verdict.Action == Reject {
 		flag, status = "YES", "Yes,"
 	}
 	score := shortScore(r.Verdict.Score)

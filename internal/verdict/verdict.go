@@ -75,6 +75,7 @@ const (
 	CheckVirus      = "virus"
 	CheckGreylist   = "greylist"
 	CheckSender     = "sender" // the recipient's own lists, and whom they write to
+	CheckClaim      = "claim"  // a domain of ours, where the message claims to be from one
 )
 
 // Check is what one examination found.
