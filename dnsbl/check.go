@@ -50,6 +50,9 @@ func New(o Options) *Checker {
 	if o.Alert == nil {
 		o.Alert = func(Alert) {}
 	}
+	if o.Setting == "" {
+		o.Setting = "dnsbl.zones"
+	}
 	return &Checker{o: o, health: make(map[string]*health), told: make(map[string]time.Time)}
 }
 

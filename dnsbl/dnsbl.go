@@ -42,6 +42,8 @@ type Config struct {
 type Options struct {
 	Resolver Resolver
 	Config   func() Config
+	// Setting is the name of the setting that has the zones, for what the administrator is told; "dnsbl.zones" when empty.
+	Setting string
 	// Alert is told what the administrator must put right, at most once an hour for each zone and problem. It must not
 	// block. May be nil.
 	Alert func(Alert)
@@ -91,6 +93,8 @@ type ZoneError struct {
 	Problem Problem
 	Code    string
 	Cause   error
+
+	setting string // that has the zone
 }
 
 // Alert tells the administrator of a problem and how to end it.

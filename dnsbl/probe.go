@@ -57,10 +57,10 @@ func (c *Checker) probe(ctx context.Context, entries func(Zone) (listed, unliste
 			continue
 		}
 		if len(a.listings) == 0 {
-			bad = append(bad, ZoneError{Zone: z.Name, Problem: NotAList, Cause: errNotListed})
+			bad = append(bad, ZoneError{Zone: z.Name, Problem: NotAList, Cause: errNotListed, setting: c.o.Setting})
 		}
 		if a := c.ask(ctx, z, cfg.DQSKey, unlisted); len(a.listings) > 0 {
-			bad = append(bad, ZoneError{Zone: z.Name, Problem: NotAList, Code: a.listings[0].Code, Cause: errListsAll})
+			bad = append(bad, ZoneError{Zone: z.Name, Problem: NotAList, Code: a.listings[0].Code, Cause: errListsAll, setting: c.o.Setting})
 		}
 	}
 	return bad
@@ -69,7 +69,7 @@ func (c *Checker) probe(ctx context.Context, entries func(Zone) (listed, unliste
 // Fix says what a zone's trouble is and what to do about it.
 func (e ZoneError) Fix() string {
 	if errors.Is(e.Cause, errNotListed) {
-		return "The block list " + e.Zone + " does not list its own test entry: it may be dead, or the resolver answers for it. See its documentation, or remove it from the settings."
+		return "The block list " + e.Zone + " does not list its own test entry: it may be dead, or the resolver answers for it. See its documentation, or remove it from " + e.setting + "."
 	}
 	return fix(e)
 }

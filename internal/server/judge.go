@@ -17,7 +17,7 @@ const authTimeout = 20 * time.Second
 // openJudge opens what judges mail on its way in.
 func (s *Server) openJudge() {
 	s.scanners = newScanners(s)
-	s.DomainLists = dnsbl.New(dnsbl.Options{Resolver: s.Resolver, Config: s.domainLists, Alert: s.Alerts.BlockList, Clock: s.Clock, Log: s.Log})
+	s.DomainLists = dnsbl.New(dnsbl.Options{Resolver: s.Resolver, Config: s.domainLists, Setting: "uribl.zones", Alert: s.Alerts.BlockList, Clock: s.Clock, Log: s.Log})
 	s.flow.Judge = &judge.Judge{
 		Hostname:       s.Config.Hostname,
 		Auth:           &mailauth.Checker{Resolver: s.Resolver, Timeout: authTimeout, Clock: s.Clock, Receiver: s.Config.Hostname},
