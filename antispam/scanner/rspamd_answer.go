@@ -36,8 +36,11 @@ func rspamdKind(action string) (Kind, bool) {
 	switch action {
 	case "no action":
 		return Ham, true
-	case "greylist", "soft reject":
+	case "greylist":
+		// Its module of that name would have made something else of it, had it a memory of who came again.
 		return Greylist, true
+	case "soft reject":
+		return Defer, true
 	case "add header", "rewrite subject", "quarantine":
 		return Spam, true
 	case "reject", "discard":

@@ -55,7 +55,8 @@ type Kind string
 const (
 	Ham      Kind = "ham"
 	Spam     Kind = "spam"
-	Greylist Kind = "greylist" // the sender is to come again later
+	Greylist Kind = "greylist" // a sender that is not known yet is to come again later
+	Defer    Kind = "defer"    // the sender is to come again later, the scanner knows why
 	Reject   Kind = "reject"
 	Clean    Kind = "clean"
 	Infected Kind = "infected"
