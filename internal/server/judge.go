@@ -8,6 +8,7 @@ import (
 	"postern/internal/judge"
 	"postern/internal/mailauth"
 	"postern/internal/settings"
+	"postern/internal/verdict"
 	"postern/internal/verdict/archive"
 )
 
@@ -23,7 +24,7 @@ func (s *Server) openJudge() {
 		Auth:           &mailauth.Checker{Resolver: s.Resolver, Timeout: authTimeout, Clock: s.Clock, Receiver: s.Config.Hostname},
 		Engine:         s.engine,
 		Domains:        s.DomainLists,
-		Policies:       policies{s.Policies},
+		Policies:       policies{s.Policies, s.Settings},
 		Models:         s.Models,
 		Senders:        s.Senders,
 		Correspondents: s.Correspondents,
@@ -38,7 +39,19 @@ func (s *Server) openJudge() {
 }
 
 // policies is [judge.Policies].
-type policies struct{ *archive.Policies }
+type policies struct {
+	*archive.Policies
+	settings *settings.Settings
+}
+
+// For is the policy in force. While nobody is greylisted it says so, whatever the thresholds are.
+func (p policies) For(account int64, to address.Address) verdict.Policy {
+	policy := p.Policies.For(account, to)
+	if !settings.GreylistEnabled.Get(p.settings) {
+		policy.Greylist = 0
+	}
+	return policy
+}
 
 func (p policies) Sender(account int64, to, sender address.Address) (kind, scope, pattern string) {
 	k, scope, pattern := p.Policies.Sender(account, to, sender)
