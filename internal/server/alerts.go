@@ -120,13 +120,18 @@ func (a *Alerts) Scanner(s scanner.Alert) {
 
 // ScannerRecovered notes that a scanner answers again: its troubles are over.
 func (a *Alerts) ScannerRecovered(name string) {
+	a.over("scanner/" + name + "/")
+	a.log.Info("the scanner answers again", "scanner", name)
+}
+
+// over takes back the troubles whose keys begin so.
+func (a *Alerts) over(prefix string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for key := range a.alerts {
-		if strings.HasPrefix(key, "scanner/"+name+"/") {
+		if strings.HasPrefix(key, prefix) {
 			delete(a.alerts, key)
 			delete(a.told, key)
 		}
 	}
-	a.log.Info("the scanner answers again", "scanner", name)
 }

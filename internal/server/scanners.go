@@ -44,10 +44,21 @@ func (s *scanners) now() judge.Scanners {
 	}
 }
 
+// forget ends the troubles of what the settings named before.
+func (s *scanners) forget(c *configured) {
+	switch {
+	case c.scanner != nil:
+		s.server.Alerts.over("scanner/" + c.scanner.Name() + "/")
+	case c.made.where != "":
+		s.server.Alerts.over("scanner/setting/" + c.made.where)
+	}
+}
+
 func (s *scanners) current(c *configured, want scannerSettings) scanner.Scanner {
 	if c.made == want {
 		return c.scanner
 	}
+	s.forget(c)
 	*c = configured{made: want}
 	if want.where == "" {
 		return nil

@@ -289,13 +289,13 @@ var catalogue = [settingCount]Definition{
 
 	SpamEnabled: {Name: "spam.enabled", Kind: KindBool, Unit: "switch", Default: "true",
 		Doc: "Judge mail from the world: who sent it, DMARC, spam, viruses. Off, everything is taken as it comes but for block lists and mail that claims to be from a domain of this server, and nothing is written into its header."},
-	SpamScanner: {Name: "spam.scanner", Kind: KindString, Unit: "scanner", Min: 0, Max: 200, Default: "", Check: checkScanner,
+	SpamScanner: {Name: "spam.scanner", Kind: KindString, Unit: "scanner", Min: 0, Max: 200, Default: "", Check: checkSpamScanner,
 		Doc: "External spam filter that judges every message in place of the built-in engine: spamd:127.0.0.1:783, spamd:/run/spamd.sock or rspamd:http://127.0.0.1:11333; empty for the built-in engine. When it does not answer, mail is accepted and the administrator is told."},
 	SpamScannerSecret: {Name: "spam.scanner_secret", Kind: KindString, Unit: "text", Min: 0, Max: 200, Default: "", Secret: true,
 		Doc: "Password of rspamd, where it asks for one."},
 	SpamScanTimeout: {Name: "spam.scan_timeout", Kind: KindDuration, Unit: "time", Min: int64(time.Second), Max: int64(5 * time.Minute), Default: "30s",
 		Doc: "Wait for an external scanner's answer about one message."},
-	VirusScanner: {Name: "virus.scanner", Kind: KindString, Unit: "scanner", Min: 0, Max: 200, Default: "", Check: checkScanner,
+	VirusScanner: {Name: "virus.scanner", Kind: KindString, Unit: "scanner", Min: 0, Max: 200, Default: "", Check: checkVirusScanner,
 		Doc: "Virus scanner that sees every message: clamd:/run/clamav/clamd.ctl or clamd:127.0.0.1:3310; empty for none."},
 	URIBLZones: {Name: "uribl.zones", Kind: KindList, Unit: "zones", Min: 0, Max: 20, Default: "dbl.spamhaus.org", Check: checkZone,
 		Doc: "Lists of domains that are asked about what a message links to and who it is from; written as dnsbl.zones are. A listing adds to the score."},
@@ -350,10 +350,18 @@ func checkSealer(s string) error {
 	return nil
 }
 
-func checkScanner(s string) error {
-	kind, address, ok := strings.Cut(s, ":")
-	if !ok || address == "" || kind != "spamd" && kind != "rspamd" && kind != "clamd" {
-		return fmt.Errorf("%q is no scanner; write one such as spamd:127.0.0.1:783, rspamd:http://127.0.0.1:11333 or clamd:/run/clamav/clamd.ctl", s)
+func checkSpamScanner(s string) error {
+	kind, address, _ := strings.Cut(s, ":")
+	if address == "" || kind != "spamd" && kind != "rspamd" {
+		return fmt.Errorf("%q is no spam filter; write one such as spamd:127.0.0.1:783 or rspamd:http://127.0.0.1:11333", s)
+	}
+	return nil
+}
+
+func checkVirusScanner(s string) error {
+	kind, address, _ := strings.Cut(s, ":")
+	if address == "" || kind != "clamd" {
+		return fmt.Errorf("%q is no virus scanner; write one such as clamd:/run/clamav/clamd.ctl or clamd:127.0.0.1:3310", s)
 	}
 	return nil
 }
