@@ -7,11 +7,13 @@ import (
 	"testing"
 	"testing/iotest"
 	"unicode/utf8"
+
+	"postern/internal/testmail"
 )
 
 func FuzzParse(f *testing.F) {
 	f.Add(typical)
-	f.Add(nestedMultiparts(5))
+	f.Add(testmail.NestedMultiparts(5))
 	f.Add("Content-Type: multipart/digest; boundary=x\r\n\r\n--x\r\n\r\nSubject: a\r\n\r\nb\r\n--x--\r\n")
 	f.Add("Content-Type: message/rfc822\n\nTo: g: a@b;\n--x\n\n")
 	f.Add("Content-Type: multipart/mixed; boundary*0=x; boundary*1=y\r\n\r\n--xy--\r\n--xy\r\n\r\n")
@@ -75,7 +77,7 @@ func checkIMAP(t *testing.T, m Meta) {
 
 func FuzzMeta(f *testing.F) {
 	f.Add([]byte(mustParse(f, typical).Meta()))
-	f.Add([]byte(mustParse(f, nestedMultiparts(3)).Meta()))
+	f.Add([]byte(mustParse(f, testmail.NestedMultiparts(3)).Meta()))
 	f.Add([]byte{metaVersion, 1, 0, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m := Meta(b)

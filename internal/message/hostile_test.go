@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"compress/flate"
 	"encoding/base64"
-	"fmt"
 	"io"
 	"runtime"
 	"strings"
@@ -13,135 +12,8 @@ import (
 	"unicode/utf8"
 
 	"postern/internal/message/htmltext"
+	"postern/internal/testmail"
 )
-
-// hostile are messages made to hurt, one for each class that is known. text gives one of about n bytes, as far as it can.
-var hostile = []struct {
-	name string
-	text func(n int) string
-}{
-	{"many parts", func(n int) string { return multipart(strings.Repeat("--b\n\nx\n", n/7)) }},
-	{"many empty parts", func(n int) string { return multipart(strings.Repeat("--b\n", n/4)) }},
-	{"many closing delimiters", func(n int) string { return multipart(strings.Repeat("--b--\n", n/6)) }},
-	{"nested multiparts", func(n int) string { return nestedMultiparts(n / 100) }},
-	{"nested multiparts of one boundary", func(n int) string {
-		return multipart(strings.Repeat("--b\nContent-Type: multipart/mixed; boundary=b\n\n", n/48))
-	}},
-	{"boundaries that are prefixes", func(n int) string {
-		var b strings.Builder
-		for i := 1; b.Len() < n/2 && i < 240; i++ {
-			fmt.Fprintf(&b, "Content-Type: multipart/mixed; boundary=%s\n\n--%[1]s\n", strings.Repeat("b", i))
-		}
-		b.WriteString(strings.Repeat("--"+strings.Repeat("b", 240)+"x\n", n/500))
-		return crlf(b.String())
-	}},
-	{"lines that look like delimiters", func(n int) string { return multipart("--b\n\n" + strings.Repeat("--c\n--bb\n--b-\n", n/14)) }},
-	{"one line of hyphens", func(n int) string { return multipart("--b\n\n" + strings.Repeat("-", n)) }},
-	{"messages in messages", func(n int) string { return crlf(strings.Repeat("Content-Type: message/rfc822\n\n", n/30)) }},
-	{"digests of messages", func(n int) string {
-		return crlf("Content-Type: multipart/digest; boundary=b\n\n" + strings.Repeat("--b\n\nSubject: x\n\nx\n", n/20))
-	}},
-	{"messages and multiparts by turns", func(n int) string {
-		var b strings.Builder
-		for i := 0; b.Len() < n; i++ {
-			fmt.Fprintf(&b, "Content-Type: message/rfc822\n\nContent-Type: multipart/mixed; boundary=b%d\n\n--b%d\n", i, i)
-		}
-		return crlf(b.String())
-	}},
-	{"encodings in encodings", func(n int) string {
-		text := "x"
-		for len(text) < n/4 {
-			text = "Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n" + base64.StdEncoding.EncodeToString([]byte(text))
-		}
-		return crlf(text + "\n")
-	}},
-	{"pieces of a parameter", func(n int) string {
-		var b strings.Builder
-		b.WriteString("Content-Type: a/b")
-		for i := 0; b.Len() < n; i++ {
-			fmt.Fprintf(&b, ";\n name*%d*=%%41", i)
-		}
-		return crlf(b.String() + "\n\nx\n")
-	}},
-	{"pieces in the wrong order", func(n int) string {
-		var b strings.Builder
-		b.WriteString("Content-Type: a/b")
-		for i := n / 20; i >= 0; i-- {
-			fmt.Fprintf(&b, ";\n name*%d=x", i)
-		}
-		return crlf(b.String() + "\n\nx\n")
-	}},
-	{"percent signs", func(n int) string {
-		return crlf("Content-Disposition: attachment; filename*=utf-8''" + strings.Repeat("%41", n/3) + "\n\nx\n")
-	}},
-	{"semicolons", func(n int) string { return crlf("Content-Type: a/b" + strings.Repeat(";", n) + "\n\nx\n") }},
-	{"names without values", func(n int) string { return crlf("Content-Type: a/b" + strings.Repeat(";a", n/2) + "\n\nx\n") }},
-	{"fields", func(n int) string { return strings.Repeat("X: y\r\n", n/6) + "\r\nx\r\n" }},
-	{"lines that are no fields", func(n int) string { return strings.Repeat("x\r\n", n/3) + "\r\nx\r\n" }},
-	{"one giant field", func(n int) string { return "Subject: " + strings.Repeat("x", n) + "\r\n\r\nx\r\n" }},
-	{"one field of many lines", func(n int) string { return "Subject: x\r\n" + strings.Repeat(" x\r\n", n/4) + "\r\nx\r\n" }},
-	{"a giant header in each part", func(n int) string {
-		return multipart(strings.Repeat("--b\n"+strings.Repeat("Content-Description: "+strings.Repeat("x", 200)+"\n", 10)+"\nx\n", n/2300))
-	}},
-	{"a header without end", func(n int) string { return strings.Repeat("Received: x\r\n", n/13) }},
-	{"addresses", func(n int) string { return "To: " + strings.Repeat("a@b.example, ", n/13) + "\r\n\r\nx\r\n" }},
-	{"address fields", func(n int) string { return strings.Repeat("To: a@b.example\r\n", n/17) + "\r\nx\r\n" }},
-	{"groups", func(n int) string { return "To: " + strings.Repeat("g:a@b;,", n/7) + "\r\n\r\nx\r\n" }},
-	{"groups in groups", func(n int) string { return "To: " + strings.Repeat("g:", n/2) + "\r\n\r\nx\r\n" }},
-	{"comments in comments", func(n int) string {
-		return "To: " + strings.Repeat("(", n/2) + strings.Repeat(")", n/2) + "a@b\r\n\r\nx\r\n"
-	}},
-	{"comments without end", func(n int) string { return "To: " + strings.Repeat("(a ", n/3) + "\r\n\r\nx\r\n" }},
-	{"quoted strings with escapes", func(n int) string { return "To: " + strings.Repeat(`"\a" <a@b>,`, n/11) + "\r\n\r\nx\r\n" }},
-	{"quotation marks", func(n int) string { return "To: " + strings.Repeat(`"`, n) + "\r\n\r\nx\r\n" }},
-	{"angle brackets", func(n int) string { return "To: " + strings.Repeat("<@", n/2) + "\r\n\r\nx\r\n" }},
-	{"source routes", func(n int) string { return "To: <" + strings.Repeat("@a,", n/3) + ":a@b>\r\n\r\nx\r\n" }},
-	{"dots in a domain", func(n int) string {
-		return "To: " + strings.Repeat("a@b"+strings.Repeat(". c", 300)+",", n/900) + "\r\n\r\nx\r\n"
-	}},
-	{"encoded-words", func(n int) string { return "Subject: " + strings.Repeat("=?utf-8?q?a?= ", n/15) + "\r\n\r\nx\r\n" }},
-	{"encoded-words of many charsets", func(n int) string {
-		return "Subject: " + strings.Repeat("=?iso-2022-jp?b?GyRC?= =?gbk?q?=81?= =?utf-7?q?+?= ", n/50) + "\r\n\r\nx\r\n"
-	}},
-	{"begins of encoded-words", func(n int) string { return "Subject: " + strings.Repeat("=?a?q?x", n/7) + "\r\n\r\nx\r\n" }},
-	{"begins of encoded-words and one end", func(n int) string {
-		return "Subject: " + strings.Repeat("=?a b?q?x", n/9) + "?=\r\n\r\nx\r\n"
-	}},
-	{"begins of encoded-words in names", func(n int) string { return "From: " + strings.Repeat("=?a?q?x ", n/8) + " <a@b>\r\n\r\nx\r\n" }},
-	{"base64 that claims gigabytes", func(n int) string {
-		return "Content-Transfer-Encoding: base64\r\nContent-Length: 99999999999\r\n" +
-			"Content-Disposition: attachment; size=99999999999\r\n\r\n" + strings.Repeat("QUFB", n/4)
-	}},
-	{"base64 that is none", func(n int) string { return "Content-Transfer-Encoding: base64\r\n\r\n" + strings.Repeat("=A*", n/3) }},
-	{"quoted-printable of white space", func(n int) string {
-		return "Content-Transfer-Encoding: quoted-printable\r\n\r\n" + strings.Repeat(" ", n) + "="
-	}},
-	{"quoted-printable of equals signs", func(n int) string {
-		return "Content-Transfer-Encoding: quoted-printable\r\n\r\n" + strings.Repeat("= ", n/2)
-	}},
-	{"NUL, 8-bit and control characters", func(n int) string {
-		return "Subject: \x00\x01\xff\r\n\r\n" + strings.Repeat("\x00\x80\xff\x1b\r", n/5)
-	}},
-	{"UTF-7", func(n int) string {
-		return "Content-Type: text/plain; charset=utf-7\r\n\r\n" + strings.Repeat("+ADw-+2D3cAA+", n/13)
-	}},
-	{"UTF-16 halves", func(n int) string {
-		return "Content-Type: text/plain; charset=utf-16\r\n\r\n" + strings.Repeat("\xd8\x00", n/2)
-	}},
-	{"escapes of ISO-2022", func(n int) string {
-		return "Content-Type: text/plain; charset=iso-2022-jp\r\n\r\n" + strings.Repeat("\x1b$B\x1b(B", n/6)
-	}},
-	{"tags in HTML", func(n int) string { return "Content-Type: text/html\r\n\r\n" + strings.Repeat("<div>", n/5) }},
-	{"an attribute in HTML", func(n int) string { return "Content-Type: text/html\r\n\r\n<a href='" + strings.Repeat("x", n) }},
-	{"comments in HTML", func(n int) string { return "Content-Type: text/html\r\n\r\n" + strings.Repeat("<!---->", n/7) }},
-	{"entities in HTML", func(n int) string {
-		return "Content-Type: text/html\r\n\r\n" + strings.Repeat("&#65;&NotEqualTilde;", n/20)
-	}},
-}
-
-func multipart(body string) string {
-	return crlf("Content-Type: multipart/mixed; boundary=b\n\n" + body)
-}
 
 // Factors that work and memory may have over the length of a message.
 const (
@@ -154,10 +26,10 @@ const (
 // TestHostileMessagesCostNoMoreThanTheirLength parses each class in three sizes, makes its Meta, walks it and decodes all
 // its texts. Work is counted, not timed; memory is what the allocator counts.
 func TestHostileMessagesCostNoMoreThanTheirLength(t *testing.T) {
-	for _, class := range hostile {
-		t.Run(class.name, func(t *testing.T) {
+	for _, class := range testmail.Messages() {
+		t.Run(class.Name, func(t *testing.T) {
 			for _, n := range []int{10_000, 100_000, 1_000_000} {
-				text := class.text(n)
+				text := class.Text(n)
 				size := int64(len(text))
 				m, texts, spent, kept := measure(t, text)
 				t.Logf("%d bytes: %.1f steps, %.1f bytes allocated, %.1f kept for each", size,
@@ -263,8 +135,8 @@ func TestHostileNumbersAreCut(t *testing.T) {
 		text string
 		cut  func(m *Message) bool
 	}{
-		"10,000 parts":         {multipart(strings.Repeat("--b\n\nx\n", 10_000)), func(m *Message) bool { return len(m.Root.Children) == DefaultLimits.Parts-1 }},
-		"1,000 nested":         {nestedMultiparts(1000), func(m *Message) bool { return m.Truncated }},
+		"10,000 parts":         {testmail.Multipart(strings.Repeat("--b\n\nx\n", 10_000)), func(m *Message) bool { return len(m.Root.Children) == DefaultLimits.Parts-1 }},
+		"1,000 nested":         {testmail.NestedMultiparts(1000), func(m *Message) bool { return m.Truncated }},
 		"10,000 continuations": {"Content-Type: a/b" + strings.Repeat("; x*1=y", 10_000) + "\r\n\r\n", func(m *Message) bool { return m.Truncated }},
 		"100,000 fields":       {strings.Repeat("X: y\r\n", 100_000) + "\r\n", func(m *Message) bool { return m.HeaderTooBig }},
 		"a 10 MiB field":       {"X: " + strings.Repeat("y", 10<<20) + "\r\n\r\n", func(m *Message) bool { return m.HeaderTooBig }},
@@ -291,7 +163,7 @@ func TestAttachedArchivesAreNotOpened(t *testing.T) {
 		f.Write(zeros)
 	}
 	w.Close()
-	text := multipart("--b\nContent-Type: application/zip; name=bomb.zip\nContent-Transfer-Encoding: base64\n\n" +
+	text := testmail.Multipart("--b\nContent-Type: application/zip; name=bomb.zip\nContent-Transfer-Encoding: base64\n\n" +
 		base64.StdEncoding.EncodeToString(bomb.Bytes()) + "\n--b--\n")
 	m, texts, spent, _ := measure(t, text)
 	t.Logf("%d bytes, %d allocated", len(text), spent)
@@ -313,9 +185,9 @@ func TestBoundariesInTextAreText(t *testing.T) {
 }
 
 func BenchmarkHostile(b *testing.B) {
-	for _, class := range hostile {
-		b.Run(strings.ReplaceAll(class.name, " ", "-"), func(b *testing.B) {
-			text := class.text(1 << 20)
+	for _, class := range testmail.Messages() {
+		b.Run(strings.ReplaceAll(class.Name, " ", "-"), func(b *testing.B) {
+			text := class.Text(1 << 20)
 			b.SetBytes(int64(len(text)))
 			b.ReportAllocs()
 			for b.Loop() {

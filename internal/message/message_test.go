@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"postern/internal/testmail"
 )
 
 // crlf gives a message written with plain line ends its real ones.
@@ -223,7 +225,7 @@ func TestShortReaderIsAnError(t *testing.T) {
 }
 
 func TestLimitsMakeLeavesOpaque(t *testing.T) {
-	nested := nestedMultiparts(10)
+	nested := testmail.NestedMultiparts(10)
 	m, err := Parse(strings.NewReader(nested), int64(len(nested)), Limits{Depth: 3})
 	if err != nil || !m.Truncated {
 		t.Fatalf("truncated %v, error %v", m.Truncated, err)
@@ -275,25 +277,17 @@ func TestTextsToRememberAreBounded(t *testing.T) {
 }
 
 // nestedMultiparts opens n multiparts and closes none.
-func nestedMultiparts(n int) string {
-	var b strings.Builder
-	for i := range n {
-		fmt.Fprintf(&b, "Content-Type: multipart/mixed; boundary=\"b%d\"\r\n\r\n--b%d\r\n", i, i)
-	}
-	b.WriteString("\r\nthe end\r\n")
-	return b.String()
-}
 
 // Work is counted, not timed: so many steps per byte and no more, whatever the message is like.
 func TestWorkIsLinear(t *testing.T) {
-	deep := nestedMultiparts(5000)
+	deep := testmail.NestedMultiparts(5000)
 	for name, text := range map[string]string{
 		"unterminated":    deep,
-		"many delimiters": nestedMultiparts(99) + strings.Repeat("--b0\r\n", 100000),
-		"jumping":         nestedMultiparts(99) + strings.Repeat("--b50\r\nContent-Type: multipart/mixed; boundary=z\r\n\r\n--z\r\n\r\n--b98\r\n", 10000),
-		"near misses":     nestedMultiparts(99) + strings.Repeat("--b\r\n", 100000),
+		"many delimiters": testmail.NestedMultiparts(99) + strings.Repeat("--b0\r\n", 100000),
+		"jumping":         testmail.NestedMultiparts(99) + strings.Repeat("--b50\r\nContent-Type: multipart/mixed; boundary=z\r\n\r\n--z\r\n\r\n--b98\r\n", 10000),
+		"near misses":     testmail.NestedMultiparts(99) + strings.Repeat("--b\r\n", 100000),
 		"same boundary":   strings.Repeat("Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n", 20000),
-		"closing":         nestedMultiparts(99) + strings.Repeat("--b5--\r\n--b4--\r\n", 50000),
+		"closing":         testmail.NestedMultiparts(99) + strings.Repeat("--b5--\r\n--b4--\r\n", 50000),
 		"messages":        strings.Repeat("Content-Type: message/rfc822\r\n\r\n", 20000),
 		"long line":       "Subject: x\r\n\r\n" + strings.Repeat("-", 1<<20),
 		"long header":     "Subject: " + strings.Repeat("\r\n x", 300000) + "\r\n\r\n",
