@@ -31,11 +31,23 @@ type gate struct {
 	letters, strangers int
 }
 
-// openGate starts a server whose DNS holds zone.
+// openGate starts a server whose DNS holds zone. When the test ends, every judgement must come out again as it was, and nothing
+// stored may be damaged.
 func openGate(t *testing.T, zone string) *gate {
 	t.Helper()
 	g := &gate{t: t, dns: testdns.Start(t, zone), clients: map[string]*gosmtp.Client{}, readers: map[string]*imapclient.Client{}}
 	g.Server = lab.Start(t, "--dns", g.dns.Addr())
+	t.Cleanup(func() {
+		if t.Failed() {
+			return
+		}
+		if out, err := g.Command("spam", "replay", "--all").CombinedOutput(); err != nil || !strings.Contains(string(out), " 0 different.") {
+			t.Errorf("replayed: %v\n%s", err, out)
+		}
+		if out, err := g.Command("verify").CombinedOutput(); err != nil {
+			t.Errorf("verified: %v\n%s", err, out)
+		}
+	})
 	return g
 }
 

@@ -373,6 +373,7 @@ func TestAMessageMadeToAskWithoutEndAsksALittle(t *testing.T) {
 	}
 	// Nobody answers at all: the message is taken, after a number of tries.
 	g.leave(ip)
+	t.Parallel() // it waits most of the time
 	g.dns.SetFailure("", testdns.Timeout())
 	before = g.dns.Asked("")
 	quiet := strings.ReplaceAll(strings.ReplaceAll(letter, "flood.example", "quiet.example"), "letter.", "again.")
