@@ -33,6 +33,7 @@ func demandOf(d mailauth.DMARC, p Policies) demand {
 	if out.policy == dmarc.None && out.source == "" {
 		return demand{}
 	}
+	out.unsure = out.unsure && out.policy != dmarc.None
 	return out
 }
 

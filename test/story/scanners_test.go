@@ -132,6 +132,15 @@ func TestRspamdsVerdictIsTheVerdict(t *testing.T) {
 	if trace, _ := g.arrives(t, s, maybe(), alice); trace.Recipients[0].Mailbox != "INBOX" {
 		t.Errorf("who came again: %+v", trace.Recipients[0])
 	}
+	g.set("spam.scan_timeout", "1s")
+	d.Stop()
+	if trace, _ := g.arrives(t, s, g.letter(s.author), alice); check(trace, verdict.CheckScanner).Detail != "rspamd: slow" || trace.Recipients[0].Mailbox != "INBOX" {
+		t.Errorf("an rspamd that hangs: %+v", trace)
+	}
+	g.alert(t, "rspamd", "gave no answer within 1s")
+	d.Continue()
+	g.untilJudged(t, s, verdict.CheckScanner)
+	g.mustNotWarn(t, "rspamd")
 	d.Kill()
 	if trace, _ := g.arrives(t, s, maybe(), alice); check(trace, verdict.CheckScanner).Result != "unavailable" || trace.Recipients[0].Mailbox != "INBOX" {
 		t.Errorf("a dead rspamd: %+v", trace)
