@@ -94,7 +94,7 @@ func (v *Judgement) reject() *reply.Error {
 	case isByDMARC(first) && v.dmarc.author == "":
 		return v.refuse(550, "5.7.1", "The message has more authors than can be asked about")
 	case isByDMARC(first):
-		// RFC 7372 3.4 has no code for DMARC; RFC 7489 10.3 asks for 5.7.1.
+		// RFC 7489 10.3
 		return v.refuse(550, "5.7.1", "The message does not prove to be from %s, whose DMARC policy is to reject such mail", v.dmarc.author)
 	case strings.HasPrefix(first.Rule, "virus: "):
 		return v.refuse(550, "5.7.1", "A virus was found in the message")
