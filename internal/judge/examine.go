@@ -3,6 +3,7 @@ package judge
 import (
 	"context"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -24,6 +25,8 @@ type inquiry struct {
 	a     *Arrival
 	began time.Time
 
+	// running are those who read the message, or wait for others; nobody may do so when it is gone.
+	running  sync.WaitGroup
 	auth     chan authenticated
 	spam     chan scanned
 	virus    chan scanned
@@ -56,6 +59,7 @@ type authenticated struct {
 func (j *Judge) Judge(ctx context.Context, a *Arrival) (*Judgement, error) {
 	i := &inquiry{Judge: j, a: a, began: j.Clock.Now()}
 	i.startWaiting(ctx)
+	defer i.running.Wait()
 	err := i.read(ctx)
 	if i.findings != nil {
 		defer i.findings.Close()
@@ -82,11 +86,11 @@ func (j *Judge) Judge(ctx context.Context, a *Arrival) (*Judgement, error) {
 func (i *inquiry) startWaiting(ctx context.Context) {
 	a := i.a
 	i.auth = make(chan authenticated, 1)
-	go func() {
+	i.running.Go(func() {
 		r, err := i.Auth.Examine(ctx, mailauth.Request{Client: a.Client, Helo: a.Helo, From: a.From, Header: a.Parsed.Header,
 			Content: a.Content, Size: a.Size, TrustedSealers: i.TrustedSealers(), IPRev: i.Names})
 		i.auth <- authenticated{r, err}
-	}()
+	})
 	s := i.Scanners()
 	i.spam, i.virus = i.scan(ctx, s.Spam), i.scan(ctx, s.Virus)
 	if s.Spam != nil {
@@ -105,10 +109,10 @@ func (i *inquiry) scan(ctx context.Context, s scanner.Scanner) chan scanned {
 		m.Recipients = append(m.Recipients, r.Address.String())
 	}
 	answer := make(chan scanned, 1)
-	go func() {
+	i.running.Go(func() {
 		r, err := s.Scan(ctx, m)
 		answer <- scanned{r, err}
-	}()
+	})
 	return answer
 }
 
@@ -134,7 +138,7 @@ func (i *inquiry) read(ctx context.Context) error {
 	}
 	if domains := i.findings.Domains(maxDomains); len(domains) > 0 {
 		i.domains = make(chan dnsbl.DomainVerdict, 1)
-		go func() { i.domains <- i.Domains.CheckDomains(ctx, domains) }()
+		i.running.Go(func() { i.domains <- i.Domains.CheckDomains(ctx, domains) })
 	}
 	return nil
 }

@@ -43,6 +43,7 @@ type bench struct {
 	spam       *fakeScanner
 	virus      *fakeScanner
 	broken     error // what every helper with a database says
+	unreadable error // what whoever reads the message says
 }
 
 const (
@@ -113,7 +114,7 @@ func (b *bench) judge(t *testing.T) *Judgement {
 }
 
 func (b *bench) Examine(context.Context, mailauth.Request) (mailauth.Results, error) {
-	return b.results, nil
+	return b.results, b.unreadable
 }
 
 func (b *bench) CheckDomains(_ context.Context, domains []string) dnsbl.DomainVerdict {
@@ -185,12 +186,16 @@ type fakeScanner struct {
 	name   string
 	result scanner.Result
 	err    error
+	reads  func()
 }
 
 func (f *fakeScanner) Name() string { return f.name }
 
 func (f *fakeScanner) Scan(context.Context, scanner.Message) (scanner.Result, error) {
 	f.result.Name = f.name
+	if f.reads != nil {
+		f.reads()
+	}
 	return f.result, f.err
 }
 

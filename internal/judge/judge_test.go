@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -62,6 +63,27 @@ func TestHelpersThatFailLoseNothing(t *testing.T) {
 	}
 	if c := find(v, verdict.CheckRules); c.Name == "" {
 		t.Error("the built-in engine does not stand in")
+	}
+}
+
+// TestNobodyReadsAMessageThatIsGone: whoever examines it is done when the judge is, also when it fails.
+func TestNobodyReadsAMessageThatIsGone(t *testing.T) {
+	b := newBench(t, letter)
+	b.unreadable = errBroken
+	reading := make(chan struct{})
+	b.virus = &fakeScanner{name: "clamd", reads: func() { <-reading }}
+	done := make(chan error, 1)
+	go func() {
+		_, err := b.Judge.Judge(t.Context(), &b.Arrival)
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		t.Fatalf("the judge is done while a scanner reads: %v", err)
+	case reading <- struct{}{}:
+	}
+	if err := <-done; !errors.Is(err, errBroken) {
+		t.Errorf("judged: %v", err)
 	}
 }
 

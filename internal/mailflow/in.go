@@ -37,7 +37,7 @@ type visit struct {
 func (in *In) Connect(ctx context.Context, s *smtp.Session) error {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	v := &visit{leave: cancel}
-	v.verdict = sync.OnceValue(func() dnsbl.Verdict { return dnsbl.Verdict{} })
+	v.verdict = sync.OnceValue(func() dnsbl.Verdict { return dnsbl.Verdict{Allowed: true} }) // nobody is asked
 	if settings.DNSBLEnabled.Get(in.Settings) {
 		answer := make(chan dnsbl.Verdict, 1)
 		go func(ip netip.Addr) { answer <- in.BlockLists.Check(ctx, ip) }(s.Remote.Addr())
