@@ -67,4 +67,11 @@ func TestAListOfClientsThatRefusesUsIsToldOfAndOneThatWeighsLittleCounts(t *test
 		t.Errorf("a list that refuses us: %+v", c)
 	}
 	g.alert(t, "zen.spamhaus.org", "public or open resolver", "Run a resolver of your own", "dnsbl.dqs_key")
+
+	g.set("dnsbl.enabled", "false")
+	g.leave(listed.ip) // the lists are asked when a client comes
+	trace, _ = g.arrives(t, listed, g.letter(listed.author), alice)
+	if c := check(trace, verdict.CheckDNSBL); c.Result != "not asked" || c.Points != 0 {
+		t.Errorf("switched off: %+v", c)
+	}
 }

@@ -137,8 +137,8 @@ func TestRspamdsVerdictIsTheVerdict(t *testing.T) {
 	if trace, _ := g.arrives(t, s, g.letter(s.author), alice); check(trace, verdict.CheckScanner).Detail != "rspamd: slow" || trace.Recipients[0].Mailbox != "INBOX" {
 		t.Errorf("an rspamd that hangs: %+v", trace)
 	}
-	g.alert(t, "rspamd", "gave no answer within 1s")
 	d.Continue()
+	g.alert(t, "rspamd", "gave no answer within 1s")
 	g.untilJudged(t, s, verdict.CheckScanner)
 	g.mustNotWarn(t, "rspamd")
 	d.Kill()
