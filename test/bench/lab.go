@@ -21,6 +21,7 @@ const password = "Postern-demo-1"
 type lab struct {
 	binary string
 	cmd    *exec.Cmd
+	names  *nameServer // nil: the server asks no DNS
 	data   string
 	labOptions
 	log    bytes.Buffer
@@ -34,13 +35,21 @@ type labOptions struct {
 	scale    int
 }
 
-func startLab(binary string, o labOptions, dir string) (*lab, error) {
+// startLab starts a server, and a DNS for it if it shall have names.
+func startLab(binary string, o labOptions, dir string, names bool) (*lab, error) {
 	data, err := os.MkdirTemp(dir, "data-")
 	if err != nil {
 		return nil, err
 	}
 	l := &lab{binary: binary, data: data, labOptions: o}
-	l.cmd = exec.Command(binary, "demo", "--data", data, "--port-base", strconv.Itoa(o.portBase))
+	args := []string{"demo", "--data", data, "--port-base", strconv.Itoa(o.portBase)}
+	if names {
+		if l.names, err = startNames(); err != nil {
+			return nil, err
+		}
+		args = append(args, "--dns", l.names.address)
+	}
+	l.cmd = exec.Command(binary, args...)
 	l.cmd.Stdout, l.cmd.Stderr = io.Discard, &l.log
 	if err := l.cmd.Start(); err != nil {
 		return nil, err
@@ -65,6 +74,9 @@ func (l *lab) stop() {
 	case <-time.After(20 * time.Second):
 		l.cmd.Process.Kill()
 		<-done
+	}
+	if l.names != nil {
+		l.names.stop()
 	}
 	os.RemoveAll(l.data)
 }

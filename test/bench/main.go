@@ -72,21 +72,24 @@ func bench(binary, only string, o labOptions, dir string) error {
 type group struct {
 	name string
 	rows []row
+	// names: there is a DNS, whose answers are remembered; without it the server asks none.
+	names bool
 }
 
 func groups() []group {
 	return []group{
-		{"accept", acceptRows()},
-		{"accept-large", acceptLargeRows()},
-		{"submission", submissionRows()},
-		{"append", appendRows()},
-		{"read", readRows()},
-		{"change", changeRows()},
-		{"login", loginRows()},
-		{"sync", syncRows()},
-		{"disk", diskRows()},
-		{"flat", flatRows()},
-		{"idle", idleRows()},
+		{name: "accept", rows: acceptRows()},
+		{name: "accept-large", rows: acceptLargeRows()},
+		{name: "judge", rows: judgeRows(), names: true},
+		{name: "submission", rows: submissionRows()},
+		{name: "append", rows: appendRows()},
+		{name: "read", rows: readRows()},
+		{name: "change", rows: changeRows()},
+		{name: "login", rows: loginRows()},
+		{name: "sync", rows: syncRows()},
+		{name: "disk", rows: diskRows()},
+		{name: "flat", rows: flatRows()},
+		{name: "idle", rows: idleRows()},
 	}
 }
 
@@ -100,7 +103,7 @@ func (g group) measure(match *regexp.Regexp, binary string, o labOptions, dir st
 	if len(wanted) == 0 {
 		return 0
 	}
-	l, err := startLab(binary, o, dir)
+	l, err := startLab(binary, o, dir, g.names)
 	if err != nil {
 		fmt.Fprintf(out, "%s\tno server: %v\t\n", g.name, err)
 		return len(wanted)

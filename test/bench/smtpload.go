@@ -152,8 +152,14 @@ type load struct {
 
 var serial atomic.Uint64
 
-// pour sends count messages over the given connections and waits until an IMAP session sees all of them.
+// pour sends count plain messages of a size; see pourLetters.
 func (l *lab) pour(connections, count, size int, to string, dial func() (*mailer, error)) (load, error) {
+	write := func(from, to string, number uint64) []byte { return letter(from, to, size, number) }
+	return l.pourLetters(connections, count, to, write, dial)
+}
+
+// pourLetters sends count messages over the given connections and waits until an IMAP session sees all of them.
+func (l *lab) pourLetters(connections, count int, to string, write writer, dial func() (*mailer, error)) (load, error) {
 	mailers := make([]*mailer, connections)
 	for i := range mailers {
 		m, err := dial()
@@ -165,7 +171,7 @@ func (l *lab) pour(connections, count, size int, to string, dial func() (*mailer
 	}
 	bodies := make([][]byte, count)
 	for i := range bodies {
-		bodies[i] = letter(mailers[0].from, to, size, serial.Add(1))
+		bodies[i] = write(mailers[0].from, to, serial.Add(1))
 	}
 	c, err := l.imap("bob@example.test")
 	if err != nil {
