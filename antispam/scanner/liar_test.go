@@ -13,30 +13,8 @@ import (
 	"time"
 
 	"postern/antispam/scanner"
+	"postern/internal/testscan"
 )
-
-// liar listens, lets a client say what it wants, and has answer speak on the connection. It gives the address.
-func liar(t *testing.T, answer func(net.Conn)) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				answer(conn)
-			}()
-		}
-	}()
-	return l.Addr().String()
-}
 
 // says hears a scanner's client out and gives a fixed answer.
 func says(program, answer string) func(net.Conn) {
@@ -51,12 +29,7 @@ func says(program, answer string) func(net.Conn) {
 func hearOut(program string, conn net.Conn) {
 	switch program {
 	case "spamd":
-		var length int64
-		r := bufio.NewReader(conn)
-		for line := "x"; line != "\r\n" && line != ""; line, _ = r.ReadString('\n') {
-			fmt.Sscanf(line, "Content-length: %d", &length)
-		}
-		io.CopyN(io.Discard, r, length)
+		testscan.HearSpamc(conn)
 	case "rspamd":
 		var length int64
 		r := bufio.NewReader(conn)
@@ -178,7 +151,7 @@ func TestLiesAreRefused(t *testing.T) {
 			if c.program == "clamd" || c.program == "rspamd" && strings.Contains(c.answer, "Content-Length") {
 				how = says // the answer says itself where it ends
 			}
-			s := parse(t, settingFor(c.program, liar(t, how(c.program, c.answer))))
+			s := parse(t, settingFor(c.program, testscan.Liar(t, how(c.program, c.answer))))
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			r, err := s.Scan(ctx, mail("Lunch", "Tuesday?"))
@@ -211,7 +184,7 @@ func TestAScannerThatBreaksOffIsDown(t *testing.T) {
 			if name == "within the answer's body" && program != "rspamd" {
 				continue
 			}
-			s := parse(t, settingFor(program, liar(t, f)))
+			s := parse(t, settingFor(program, testscan.Liar(t, f)))
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			_, err := s.Scan(ctx, mail("large", strings.Repeat("And so on.\r\n", 50_000)))
 			cancel()
@@ -246,7 +219,7 @@ func TestAScannerThatDripsIsSlow(t *testing.T) {
 			"drips":         drip(map[string]string{"spamd": "SPAMD/1.1 0 EX_OK\r\n", "rspamd": "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n", "clamd": "stream: "}[program]),
 			"takes nothing": func(net.Conn) { <-deaf },
 		} {
-			s := parse(t, settingFor(program, liar(t, f)))
+			s := parse(t, settingFor(program, testscan.Liar(t, f)))
 			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 			_, err := s.Scan(ctx, mail("large", strings.Repeat("And so on.\r\n", 1_000_000)))
 			cancel()
@@ -261,7 +234,7 @@ func TestAScannerThatDripsIsSlow(t *testing.T) {
 func TestFieldsThatAScannerHasNoSayInAreLeftOut(t *testing.T) {
 	body := `{` + plain + `,"milter":{"add_headers":{"Authentication-Results":"mail.example.test; dkim=pass","Bcc":"x@example.org","Subject":"yes",
 		"x-spam":[{"value":"one"},"two\r\n\tlines",{"value":"zwölf\u0001"}]},"remove_headers":{"X-Spam":0,"From":1}}}`
-	s := parse(t, settingFor("rspamd", liar(t, says("rspamd", httpAnswer(body)))))
+	s := parse(t, settingFor("rspamd", testscan.Liar(t, says("rspamd", httpAnswer(body)))))
 	r := scan(t, s, mail("Lunch", "Tuesday?"))
 	var got []string
 	for _, f := range r.Headers {
@@ -276,7 +249,7 @@ func TestFieldsThatAScannerHasNoSayInAreLeftOut(t *testing.T) {
 func TestAMessageThatCannotBeReadIsNotTheScannersFault(t *testing.T) {
 	for _, program := range []string{"spamd", "rspamd", "clamd"} {
 		answer := map[string]string{"spamd": spamdAnswer("False ; 0.0 / 5.0", ""), "rspamd": httpAnswer(`{` + plain + `}`), "clamd": "stream: OK\x00"}[program]
-		s := parse(t, settingFor(program, liar(t, says(program, answer))))
+		s := parse(t, settingFor(program, testscan.Liar(t, says(program, answer))))
 		m := mail("short", "x")
 		m.Size += 100_000
 		alerts := 0

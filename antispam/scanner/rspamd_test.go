@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"postern/antispam/scanner"
+	"postern/internal/testscan"
 )
 
 func TestRspamdIsToldTheEnvelope(t *testing.T) {
@@ -51,7 +52,7 @@ func TestRspamdIsToldTheEnvelope(t *testing.T) {
 
 // A proxy before rspamd may say no before it has heard the message; nobody reads the message after Scan has returned.
 func TestRspamdThatRefusesEarlyIsUnderstood(t *testing.T) {
-	s := parse(t, settingFor("rspamd", liar(t, func(conn net.Conn) {
+	s := parse(t, settingFor("rspamd", testscan.Liar(t, func(conn net.Conn) {
 		io.CopyN(io.Discard, conn, 100)
 		io.WriteString(conn, "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 		io.Copy(io.Discard, conn)

@@ -59,13 +59,13 @@ func (d *Directory) SetAlias(ctx context.Context, alias address.Address, targets
 // putTargets stores an alias's targets and gives their ids in order.
 func (d *Directory) putTargets(tx *db.Tx, alias address.Address, targets []address.Address) ([]int64, error) {
 	if len(targets) == 0 || len(targets) > maxTargets {
-		return nil, refuse(ErrInvalid, "an alias points to 1 to %d users; for more, or for addresses elsewhere, make a group", maxTargets)
+		return nil, Refuse(ErrInvalid, "an alias points to 1 to %d users; for more, or for addresses elsewhere, make a group", maxTargets)
 	}
 	ids := make([]int64, 0, len(targets))
 	for _, target := range targets {
 		_, id, err := d.requireUser(tx, target)
 		if err != nil {
-			return nil, refuse(ErrInvalid, "%s cannot point to %s: %v; an alias points to users, for others make a group", alias, target, err)
+			return nil, Refuse(ErrInvalid, "%s cannot point to %s: %v; an alias points to users, for others make a group", alias, target, err)
 		}
 		ids = append(ids, id)
 	}
@@ -159,7 +159,7 @@ func (d *Directory) Grant(ctx context.Context, user, as address.Address) error {
 			return err
 		}
 		if as.Key() == user.Key() {
-			return refuse(ErrInvalid, "%s may send as itself without a grant", user)
+			return Refuse(ErrInvalid, "%s may send as itself without a grant", user)
 		}
 		_, err = tx.Exec(`INSERT INTO directory_grants (account_id, address_key, address) VALUES (?, ?, ?)
 			ON CONFLICT (account_id, address_key) DO NOTHING`, id, as.Key(), as.String())
@@ -183,7 +183,7 @@ func (d *Directory) Revoke(ctx context.Context, user, as address.Address) error 
 			return err
 		}
 		if n == 0 {
-			return refuse(ErrNotFound, "%s has no grant to send as %s", user, as)
+			return Refuse(ErrNotFound, "%s has no grant to send as %s", user, as)
 		}
 		d.publish(tx, func(s *snapshot) { s.editPerson(id, func(p *person) { p.grants = without(p.grants, as.Key()) }) })
 		return nil

@@ -113,7 +113,7 @@ var (
 	ErrInvalid  = errors.New("not valid")
 )
 
-// refusal is an error for the administrator.
+// refusal is an error for the administrator; its kind is one of those above.
 type refusal struct {
 	kind error
 	text string
@@ -122,7 +122,8 @@ type refusal struct {
 func (r *refusal) Error() string { return r.text }
 func (r *refusal) Unwrap() error { return r.kind }
 
-func refuse(kind error, format string, args ...any) error {
+// Refuse makes an error whose text is for the administrator and which errors.Is finds by its kind, such as ErrNotFound.
+func Refuse(kind error, format string, args ...any) error {
 	return &refusal{kind, fmt.Sprintf(format, args...)}
 }
 

@@ -30,13 +30,13 @@ func (d *Directory) AddDomain(ctx context.Context, name string) (domain Domain, 
 func (d *Directory) AddDomainTx(tx *db.Tx, name string) (Domain, error) {
 	normal, err := address.NormalizeDomain(strings.TrimSuffix(name, "."))
 	if err != nil || strings.HasPrefix(normal, "[") || !strings.Contains(normal, ".") {
-		return Domain{}, refuse(ErrInvalid, "%q is not a domain name; write one such as example.org", name)
+		return Domain{}, Refuse(ErrInvalid, "%q is not a domain name; write one such as example.org", name)
 	}
 	domain := Domain{Name: normal, Separator: defaultSeparator, Created: d.second()}
 	_, err = tx.Exec(`INSERT INTO directory_domains (name, separator, catch_all, created) VALUES (?, ?, '', ?)`,
 		domain.Name, domain.Separator, domain.Created.Unix())
 	if errors.Is(err, db.ErrConflict) {
-		return Domain{}, refuse(ErrExists, "the domain %s is here already", normal)
+		return Domain{}, Refuse(ErrExists, "the domain %s is here already", normal)
 	}
 	if err != nil {
 		return Domain{}, err
@@ -68,7 +68,7 @@ func (d *Directory) RemoveDomainTx(tx *db.Tx, name string) error {
 		if len(left) > 3 {
 			left[3] = "others"
 		}
-		return refuse(ErrInvalid, "the domain %s still has %s; remove its users, aliases and groups first", name, inList(left))
+		return Refuse(ErrInvalid, "the domain %s still has %s; remove its users, aliases and groups first", name, inList(left))
 	}
 	if _, err := tx.Exec(`DELETE FROM directory_domains WHERE name = ?`, name); err != nil {
 		return err
@@ -80,7 +80,7 @@ func (d *Directory) RemoveDomainTx(tx *db.Tx, name string) error {
 // SetSeparator says what stands between name and detail in the domain's subaddresses; "" is nothing, and there are none.
 func (d *Directory) SetSeparator(ctx context.Context, name, separator string) error {
 	if len(separator) > 1 || !strings.Contains(separators, separator) {
-		return refuse(ErrInvalid, "%q cannot separate subaddresses; use one of %s, or nothing for no subaddresses", separator, separators)
+		return Refuse(ErrInvalid, "%q cannot separate subaddresses; use one of %s, or nothing for no subaddresses", separator, separators)
 	}
 	return d.db.Write(ctx, func(tx *db.Tx) error {
 		name, err := d.requireDomain(tx, name)
@@ -151,7 +151,7 @@ func (d *Directory) requireDomain(tx *db.Tx, name string) (string, error) {
 	var one int64
 	err := tx.QueryRow(`SELECT 1 FROM directory_domains WHERE name = ?`, name).Scan(&one)
 	if errors.Is(err, db.ErrNoRows) {
-		return "", refuse(ErrNotFound, "the domain %s is not served here; `postern domain list` shows those that are, `postern domain add` adds one", name)
+		return "", Refuse(ErrNotFound, "the domain %s is not served here; `postern domain list` shows those that are, `postern domain add` adds one", name)
 	}
 	return name, err
 }
@@ -162,7 +162,7 @@ func (d *Directory) requireAddress(tx *db.Tx, a address.Address) (address.Addres
 	var k kind
 	err := tx.QueryRow(`SELECT address, kind FROM directory_addresses WHERE address_key = ?`, a.Key()).Scan(&text, &k)
 	if errors.Is(err, db.ErrNoRows) {
-		return a, 0, refuse(ErrNotFound, "there is no user, alias or group %s", a)
+		return a, 0, Refuse(ErrNotFound, "there is no user, alias or group %s", a)
 	}
 	if err != nil {
 		return a, 0, err
@@ -180,11 +180,11 @@ func (d *Directory) requireKind(tx *db.Tx, a address.Address, wanted kind) (addr
 	found, k, err := d.requireAddress(tx, a)
 	switch {
 	case errors.Is(err, ErrNotFound):
-		return a, refuse(ErrNotFound, "there is no %s %s", name, a)
+		return a, Refuse(ErrNotFound, "there is no %s %s", name, a)
 	case err != nil:
 		return a, err
 	case k != wanted:
-		return a, refuse(ErrNotFound, "%s is not %s %s but %s %s", found, article(name), name, article(k.String()), k)
+		return a, Refuse(ErrNotFound, "%s is not %s %s but %s %s", found, article(name), name, article(k.String()), k)
 	}
 	return found, nil
 }
@@ -202,16 +202,16 @@ const maxLocal = 64
 // takeAddress gives an address of one of our domains to a new account, alias or group.
 func (d *Directory) takeAddress(tx *db.Tx, a address.Address, k kind, title string) error {
 	if a.Local == "" {
-		return refuse(ErrInvalid, "an address is needed, such as alice@example.org")
+		return Refuse(ErrInvalid, "an address is needed, such as alice@example.org")
 	}
 	if len(a.Local) > maxLocal {
-		return refuse(ErrInvalid, "what stands before the @ has %d bytes; many servers take at most %d", len(a.Local), maxLocal)
+		return Refuse(ErrInvalid, "what stands before the @ has %d bytes; many servers take at most %d", len(a.Local), maxLocal)
 	}
 	if _, err := d.requireDomain(tx, a.Domain); err != nil {
 		return err
 	}
 	if found, taken, err := d.requireAddress(tx, a); err == nil {
-		return refuse(ErrExists, "%s is %s %s already", found, article(taken.String()), taken)
+		return Refuse(ErrExists, "%s is %s %s already", found, article(taken.String()), taken)
 	} else if !errors.Is(err, ErrNotFound) {
 		return err
 	}
@@ -243,7 +243,7 @@ func (d *Directory) removeAddress(tx *db.Tx, a address.Address) error {
 // checkText refuses names and titles that would break a line or a header.
 func checkText(what, s string) error {
 	if len(s) > 200 || strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f || r == 0xfffd }) {
-		return refuse(ErrInvalid, "the %s must be one line of at most 200 characters", what)
+		return Refuse(ErrInvalid, "the %s must be one line of at most 200 characters", what)
 	}
 	return nil
 }

@@ -67,7 +67,7 @@ func (d *Directory) addMember(tx *db.Tx, group, member address.Address) error {
 		return err
 	}
 	if most := settings.DirectoryGroupRecipients.Get(d.settings); count > most {
-		return refuse(ErrInvalid, "%s has %d members already; raise the setting %s for more", group, most, settings.DirectoryGroupRecipients)
+		return Refuse(ErrInvalid, "%s has %d members already; raise the setting %s for more", group, most, settings.DirectoryGroupRecipients)
 	}
 	d.publish(tx, func(s *snapshot) { s.editEntry(group.Key(), func(e *entry) { e.members = with(e.members, member) }) })
 	return nil
@@ -77,7 +77,7 @@ func (d *Directory) addMember(tx *db.Tx, group, member address.Address) error {
 // exists and does not contain the group.
 func (d *Directory) checkMember(tx *db.Tx, group, member address.Address) (address.Address, error) {
 	if member.Local == "" || member.Domain == "" {
-		return member, refuse(ErrInvalid, "a member is an address, such as bob@example.org")
+		return member, Refuse(ErrInvalid, "a member is an address, such as bob@example.org")
 	}
 	if _, err := d.requireDomain(tx, member.Domain); errors.Is(err, ErrNotFound) {
 		return member, nil // elsewhere
@@ -101,7 +101,7 @@ func (d *Directory) checkLoop(tx *db.Tx, group, member address.Address) error {
 		key := next[0]
 		next = next[1:]
 		if key == group.Key() {
-			return refuse(ErrInvalid, "%s cannot be a member of %s, which is itself a member of it", member, group)
+			return Refuse(ErrInvalid, "%s cannot be a member of %s, which is itself a member of it", member, group)
 		}
 		if seen[key] {
 			continue
@@ -133,7 +133,7 @@ func (d *Directory) RemoveMember(ctx context.Context, group, member address.Addr
 			return err
 		}
 		if n == 0 {
-			return refuse(ErrNotFound, "%s is not a member of %s", member, group)
+			return Refuse(ErrNotFound, "%s is not a member of %s", member, group)
 		}
 		d.publish(tx, func(s *snapshot) {
 			s.editEntry(group.Key(), func(e *entry) { e.members = without(e.members, member.Key()) })

@@ -21,11 +21,11 @@ const (
 func CheckPassword(password string) (prepared string, err error) {
 	prepared, err = sasl.Prepare(password)
 	if err != nil {
-		return "", refuse(ErrInvalid, "the password %v; use letters, digits, symbols and spaces", err)
+		return "", Refuse(ErrInvalid, "the password %v; use letters, digits, symbols and spaces", err)
 	}
 	n := utf8.RuneCountInString(prepared)
 	if n > maxPassword {
-		return "", refuse(ErrInvalid, "the password is too long: %d characters, at most %d are allowed", n, maxPassword)
+		return "", Refuse(ErrInvalid, "the password is too long: %d characters, at most %d are allowed", n, maxPassword)
 	}
 	var missing []string
 	if n < minPassword {
@@ -41,10 +41,10 @@ func CheckPassword(password string) (prepared string, err error) {
 		missing = append(missing, "a symbol")
 	}
 	if len(missing) > 0 {
-		return "", refuse(ErrInvalid, "the password needs %s", inList(missing))
+		return "", Refuse(ErrInvalid, "the password needs %s", inList(missing))
 	}
 	if isCommon(prepared) {
-		return "", refuse(ErrInvalid, "the password is among those that attackers try first; choose one that is not a common word with a number and a symbol")
+		return "", Refuse(ErrInvalid, "the password is among those that attackers try first; choose one that is not a common word with a number and a symbol")
 	}
 	return prepared, nil
 }

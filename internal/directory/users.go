@@ -31,7 +31,7 @@ func (d *Directory) PrepareUser(ctx context.Context, u NewUser) (PreparedUser, e
 		return PreparedUser{}, err
 	}
 	if d.now.Load().domains[u.Address.Domain] != nil && d.now.Load().addresses[u.Address.Key()] != nil {
-		return PreparedUser{}, refuse(ErrExists, "%s is taken already", u.Address)
+		return PreparedUser{}, Refuse(ErrExists, "%s is taken already", u.Address)
 	}
 	c, err := d.newCredentials(ctx, u.Password)
 	u.Password = ""
@@ -54,7 +54,7 @@ func (d *Directory) newCredentials(ctx context.Context, password string) (creden
 
 func checkUser(name string, quota int64) error {
 	if quota < NoQuota {
-		return refuse(ErrInvalid, "the quota must be a number of bytes, 0 for the default or %d for none", NoQuota)
+		return Refuse(ErrInvalid, "the quota must be a number of bytes, 0 for the default or %d for none", NoQuota)
 	}
 	return checkText("name", name)
 }
@@ -227,7 +227,7 @@ func set[T any](to *T, from *T) {
 // SetPassword gives an account another password.
 func (d *Directory) SetPassword(ctx context.Context, a address.Address, password string) error {
 	if d.now.Load().person(a.Key()) == nil {
-		return refuse(ErrNotFound, "there is no user %s", a)
+		return Refuse(ErrNotFound, "there is no user %s", a)
 	}
 	c, err := d.newCredentials(ctx, password)
 	if err != nil {
@@ -292,7 +292,7 @@ func requireOtherAdmin(tx *db.Tx, id int64, verb string, a address.Address) erro
 		return err
 	}
 	if is > 0 && others == 0 {
-		return refuse(ErrInvalid, "cannot %s %s: it is the last administrator; make another user administrator first", verb, a)
+		return Refuse(ErrInvalid, "cannot %s %s: it is the last administrator; make another user administrator first", verb, a)
 	}
 	return nil
 }

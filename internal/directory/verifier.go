@@ -72,7 +72,7 @@ func parseVerifier(s string) (verifier, error) {
 
 const maxIterations = 10000000
 
-var errVerifier = refuse(ErrInvalid, "a stored password verifier is damaged; set the password anew")
+var errVerifier = Refuse(ErrInvalid, "a stored password verifier is damaged; set the password anew")
 
 func makeVerifier(password string, iterations int) verifier {
 	salt := newSalt()

@@ -216,7 +216,7 @@ func (r *addressReader) space() {
 		case ' ', '\t', '\r', '\n':
 			r.pos++
 		case '(':
-			n := commentEnd(r.s[r.pos:])
+			n := CommentLength(r.s[r.pos:])
 			comment := r.s[r.pos+1 : r.pos+n]
 			if strings.HasSuffix(comment, ")") {
 				comment = comment[:len(comment)-1]

@@ -30,15 +30,16 @@ func (f *mimeField) space() {
 		case ' ', '\t', '\r', '\n':
 			f.rest = f.rest[1:]
 		case '(':
-			f.rest = f.rest[commentEnd(f.rest):]
+			f.rest = f.rest[CommentLength(f.rest):]
 		default:
 			return
 		}
 	}
 }
 
-// commentEnd is the length of the comment at the beginning of s, all of s when it does not end.
-func commentEnd(s string) int {
+// CommentLength is the length of the comment (RFC 5322 3.2.2) at the beginning of s, those within it included; all of s
+// when it does not end.
+func CommentLength(s string) int {
 	depth := 0
 	for i := 0; i < len(s); i++ {
 		switch s[i] {

@@ -1,8 +1,6 @@
 package story_test
 
 import (
-	"bufio"
-	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -188,30 +186,10 @@ func TestClamdFindsVirusesOnBothRoads(t *testing.T) {
 // liar is a scanner that answers every message of spamd's clients with the same bytes.
 func liar(t *testing.T, answer string) (setting string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				var length int64
-				r := bufio.NewReader(conn)
-				for line := "x"; line != "\r\n" && line != ""; line, _ = r.ReadString('\n') {
-					fmt.Sscanf(line, "Content-length: %d", &length)
-				}
-				io.CopyN(io.Discard, r, length)
-				io.WriteString(conn, answer)
-			}()
-		}
-	}()
-	return "spamd:" + l.Addr().String()
+	return "spamd:" + testscan.Liar(t, func(conn net.Conn) {
+		testscan.HearSpamc(conn)
+		io.WriteString(conn, answer)
+	})
 }
 
 func TestAScannerThatLiesIsNotBelievedAndToldOf(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"postern/internal/message"
 )
 
 // Limits of what is read.
@@ -88,29 +90,11 @@ func (r *reader) space() {
 		case ' ', '\t', '\r', '\n':
 			r.pos++
 		case '(':
-			r.pos += commentLength(r.s[r.pos:])
+			r.pos += message.CommentLength(r.s[r.pos:])
 		default:
 			return
 		}
 	}
-}
-
-// commentLength is the length of the comment at the beginning of s, others in it included.
-func commentLength(s string) int {
-	depth := 0
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
-			i++
-		case '(':
-			depth++
-		case ')':
-			if depth--; depth == 0 {
-				return i + 1
-			}
-		}
-	}
-	return len(s)
 }
 
 func (r *reader) token() string {

@@ -33,7 +33,7 @@ func ParseOverrides(entries []string) (Overrides, error) {
 		domain, policy, _ := strings.Cut(strings.ToLower(entry), "=")
 		_, err := address.NormalizeDomain(domain)
 		if domain != "*" && err != nil || policy != "none" && policy != "quarantine" && policy != "reject" {
-			return nil, refuse(directory.ErrInvalid, "%q is no override of a DMARC policy; write one such as example.org=none, with none, quarantine or reject", entry)
+			return nil, directory.Refuse(directory.ErrInvalid, "%q is no override of a DMARC policy; write one such as example.org=none, with none, quarantine or reject", entry)
 		}
 		o[domain] = policy
 	}

@@ -197,20 +197,20 @@ func (p *Policies) Scope(name string) (Scope, error) {
 	if strings.Contains(name, "@") {
 		a, err := address.Parse(name)
 		if err != nil {
-			return Scope{}, refuse(directory.ErrInvalid, "%q is not an address: %v; write one such as alice@example.org", name, err)
+			return Scope{}, directory.Refuse(directory.ErrInvalid, "%q is not an address: %v; write one such as alice@example.org", name, err)
 		}
 		account, ok := p.people.User(a)
 		if !ok {
-			return Scope{}, refuse(directory.ErrNotFound, "there is no user %s; `postern user list` shows all, and an alias has the policy of its users", a)
+			return Scope{}, directory.Refuse(directory.ErrNotFound, "there is no user %s; `postern user list` shows all, and an alias has the policy of its users", a)
 		}
 		return Scope{Account: account.ID}, nil
 	}
 	domain, err := address.NormalizeDomain(strings.TrimSuffix(name, "."))
 	if err != nil {
-		return Scope{}, refuse(directory.ErrInvalid, "%q is neither an address nor a domain; write one such as alice@example.org or example.org, or server", name)
+		return Scope{}, directory.Refuse(directory.ErrInvalid, "%q is neither an address nor a domain; write one such as alice@example.org or example.org, or server", name)
 	}
 	if !p.people.IsLocalDomain(domain) {
-		return Scope{}, refuse(directory.ErrNotFound, "the domain %s is not served here; `postern domain list` shows those that are", domain)
+		return Scope{}, directory.Refuse(directory.ErrNotFound, "the domain %s is not served here; `postern domain list` shows those that are", domain)
 	}
 	return Scope{Domain: domain}, nil
 }
@@ -222,19 +222,6 @@ func (p *Policies) exists(s Scope) bool {
 		return ok
 	}
 	return s.Domain == "" || p.people.IsLocalDomain(s.Domain)
-}
-
-// refusal is an error for the administrator; its kind is one of the directory's.
-type refusal struct {
-	kind error
-	text string
-}
-
-func (r *refusal) Error() string { return r.text }
-func (r *refusal) Unwrap() error { return r.kind }
-
-func refuse(kind error, format string, args ...any) error {
-	return &refusal{kind, fmt.Sprintf(format, args...)}
 }
 
 // publish has the snapshot follow the transaction once that is durable.

@@ -175,18 +175,18 @@ func (p *Policies) ListSender(ctx context.Context, s Scope, pattern string, kind
 		return "", err
 	}
 	if kind != Allow && kind != Block {
-		return "", refuse(directory.ErrInvalid, "%q is no list; it is allow or block", kind)
+		return "", directory.Refuse(directory.ErrInvalid, "%q is no list; it is allow or block", kind)
 	}
 	return pattern, p.db.Write(ctx, func(tx *db.Tx) error {
 		if !p.exists(s) {
-			return refuse(directory.ErrNotFound, "%s is not here any more; `postern user list` and `postern domain list` show who is", p.name(s))
+			return directory.Refuse(directory.ErrNotFound, "%s is not here any more; `postern user list` and `postern domain list` show who is", p.name(s))
 		}
 		var n int64
 		if err := tx.QueryRow(`SELECT count(*) FROM spam_senders WHERE account = ? AND domain = ?`, s.Account, s.Domain).Scan(&n); err != nil {
 			return err
 		}
 		if n >= sendersAtMost {
-			return refuse(directory.ErrInvalid, "the lists of %s have %d entries, which is the most; remove some, or list a domain in place of its addresses", p.name(s), n)
+			return directory.Refuse(directory.ErrInvalid, "the lists of %s have %d entries, which is the most; remove some, or list a domain in place of its addresses", p.name(s), n)
 		}
 		_, err := tx.Exec(`INSERT INTO spam_senders (account, domain, pattern, kind, created) VALUES (?, ?, ?, ?, ?)
 			ON CONFLICT (account, domain, pattern) DO UPDATE SET kind = excluded.kind`, s.Account, s.Domain, pattern, string(kind), p.clock.Now().UnixMilli())
@@ -204,7 +204,7 @@ func (p *Policies) UnlistSender(ctx context.Context, s Scope, pattern string, ki
 	return pattern, p.db.Write(ctx, func(tx *db.Tx) error {
 		n, err := tx.Exec(`DELETE FROM spam_senders WHERE account = ? AND domain = ? AND pattern = ? AND kind = ?`, s.Account, s.Domain, pattern, string(kind))
 		if err == nil && n == 0 {
-			return refuse(directory.ErrNotFound, "%s is not in the %s list of %s; `postern spam %[2]s list` shows what is", pattern, kind, p.name(s))
+			return directory.Refuse(directory.ErrNotFound, "%s is not in the %s list of %s; `postern spam %[2]s list` shows what is", pattern, kind, p.name(s))
 		}
 		p.publishSenders(tx, s, func(list map[string]Kind, key string) { delete(list, key) }, pattern)
 		return err
@@ -228,13 +228,13 @@ func Pattern(text string) (string, error) {
 	if isAddress && local != "" {
 		a, err := address.Parse(strings.TrimSpace(text))
 		if err != nil {
-			return "", refuse(directory.ErrInvalid, "%q is not an address: %v; write alice@example.com, @example.com for the domain alone, or example.com for its subdomains too", text, err)
+			return "", directory.Refuse(directory.ErrInvalid, "%q is not an address: %v; write alice@example.com, @example.com for the domain alone, or example.com for its subdomains too", text, err)
 		}
 		return a.Key(), nil
 	}
 	domain, err := address.NormalizeDomain(strings.TrimSuffix(domain, "."))
 	if err != nil {
-		return "", refuse(directory.ErrInvalid, "%q is no sender; write alice@example.com, @example.com for the domain alone, or example.com for its subdomains too", text)
+		return "", directory.Refuse(directory.ErrInvalid, "%q is no sender; write alice@example.com, @example.com for the domain alone, or example.com for its subdomains too", text)
 	}
 	if isAddress {
 		return "@" + domain, nil

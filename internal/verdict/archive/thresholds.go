@@ -62,14 +62,14 @@ func (p *Policies) domainOf(account int64) string {
 // the milder would come after the severer, and then nothing is changed. The server's are its settings.
 func (p *Policies) SetThresholds(ctx context.Context, s Scope, change Thresholds) error {
 	if change.isZero() {
-		return refuse(directory.ErrInvalid, "there is nothing to change; give tag, junk, reject or greylist")
+		return directory.Refuse(directory.ErrInvalid, "there is nothing to change; give tag, junk, reject or greylist")
 	}
 	if s == (Scope{}) {
 		return p.setServer(ctx, change)
 	}
 	return p.db.Write(ctx, func(tx *db.Tx) error {
 		if !p.exists(s) {
-			return refuse(directory.ErrNotFound, "%s is not here any more; `postern spam policy list` shows who is", p.name(s))
+			return directory.Refuse(directory.ErrNotFound, "%s is not here any more; `postern spam policy list` shows who is", p.name(s))
 		}
 		own, err := ownTx(tx, s)
 		if err != nil {
@@ -128,7 +128,7 @@ func (p *Policies) check(s Scope, own Thresholds) error {
 		value *verdict.Points
 	}{{"tag", own.Tag}, {"junk", own.Junk}, {"reject", own.Reject}, {"greylist", own.Greylist}} {
 		if one.value != nil && (*one.value < 0 || *one.value > maxThreshold) {
-			return refuse(directory.ErrInvalid, "%s %s is out of range; give a score from 0.00, which is never, to 1000.00", one.name, *one.value)
+			return directory.Refuse(directory.ErrInvalid, "%s %s is out of range; give a score from 0.00, which is never, to 1000.00", one.name, *one.value)
 		}
 	}
 	was, is := p.now.Load(), p.now.Load().clone()
@@ -143,7 +143,7 @@ func (p *Policies) check(s Scope, own Thresholds) error {
 		if fault == "" || of != s && disorder(p.inForce(was, serverWas, of)) != "" {
 			continue
 		}
-		return refuse(directory.ErrInvalid, "for %s %s, so that it never came to that; change both, or give 0 for the one that is not wanted", p.name(of), fault)
+		return directory.Refuse(directory.ErrInvalid, "for %s %s, so that it never came to that; change both, or give 0 for the one that is not wanted", p.name(of), fault)
 	}
 	return nil
 }
