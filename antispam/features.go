@@ -23,9 +23,9 @@ type features struct {
 }
 
 func (f *features) reset() {
-	f.header, f.relay, f.text = headerFacts{}, relayFacts{}, textFacts{}
+	f.header, f.relay, f.text = headerFacts{to: f.header.to[:0]}, relayFacts{}, textFacts{}
 	f.structure = structureFacts{attachments: f.structure.attachments[:0]}
-	f.links = linkFacts{links: f.links.links[:0], orgs: f.links.orgs}
+	f.links = linkFacts{hosts: f.links.hosts[:0], orgs: f.links.orgs}
 	clear(f.links.orgs)
 	f.phrases.Reset()
 	f.words.Reset()

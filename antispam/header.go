@@ -27,7 +27,8 @@ type headerFacts struct {
 	isReply      bool // it names the message that it answers
 	subjectNames bool // the subject holds the recipient's address, or its local part
 
-	recipients  int // addresses in To and Cc
+	to          []recipient // whom it is for, as far as that is known; a few at most
+	recipients  int         // addresses in To and Cc
 	hasTo       bool
 	undisclosed bool
 	toSelf      bool // the only one it is for is its author
@@ -37,15 +38,31 @@ type headerFacts struct {
 	hasDate   bool
 	messageID string
 	list      bool // it says that it comes from a mailing list
-	mailer    string
-	urgent    bool   // it calls itself important
-	script    bool   // a script on a web server says that it sent it
-	outlook   bool   // there is a field that Outlook and Exchange add
-	signedBy  bool   // a DKIM signature claims to be of the author's organization
-	toOrg     string // of the first recipient
-	sorted    bool   // the recipients are many and in order, as lists of addresses are
-	provider  bool   // some hop names the free mail provider that the author is at
+	// brandForged: the author's name is that of a well-known company, and the address is not its; brandNear: the address is
+	// made to look like it.
+	// brandGenuine: the address is its.
+	brandForged, brandNear, brandGenuine bool
+	brand                                *brand // whose name it is
+
+	talk         bool // and the list is one on which people talk
+	leave        bool // it tells how to unsubscribe, for programs
+	mailer       string
+	urgent       bool   // it calls itself important
+	script       bool   // a script on a web server says that it sent it
+	outlook      bool   // there is a field that Outlook and Exchange add
+	signed       bool   // there is a DKIM signature
+	signedBy     bool   // a DKIM signature claims to be of the author's organization
+	toOrg        string // of the first recipient
+	toRecipients bool   // the first is called "Recipients", as a program calls a list of addresses
+	sorted       bool   // the recipients are many and in order, as lists of addresses are
+	provider     bool   // some hop names the free mail provider that the author is at
 }
+
+// recipient is somebody whom a message is for, in lower case.
+type recipient struct{ address, local, domain string }
+
+// maxTo bounds the recipients whose addresses are looked for in a message.
+const maxTo = 3
 
 func (f *features) readHeader(m *Mail) {
 	h, env := &f.header, m.Parsed.Envelope
@@ -58,6 +75,7 @@ func (f *features) readHeader(m *Mail) {
 	h.date, h.hasDate, h.messageID = env.Sent, env.HasDate, env.MessageID
 	h.readOthers(m)
 	h.subjectNames = h.namesRecipient(env)
+	h.readBrand()
 	f.readSubjectWords(env.Subject)
 }
 
@@ -105,10 +123,30 @@ func (h *headerFacts) readRecipients(m *Mail, env *message.Envelope) {
 		}
 	}
 	h.toSelf = self > 0 && self == h.recipients
+	h.readTo(m, env)
 	if len(env.To) > 0 {
 		h.toOrg = organization(domainOf(env.To[0]))
+		h.toRecipients = env.To[0].Name == "Recipients"
 	}
 	h.sorted = isSorted(env.To) || isSorted(env.Cc)
+}
+
+// readTo notes whom the message is for: by its envelope if that is known, else by its header.
+func (h *headerFacts) readTo(m *Mail, env *message.Envelope) {
+	add := func(local, domain string) {
+		if local != "" && domain != "" && len(local)+len(domain) < 200 {
+			local, domain = strings.ToLower(local), strings.ToLower(domain)
+			h.to = append(h.to, recipient{local + "@" + domain, local, domain})
+		}
+	}
+	for _, a := range m.Recipients[:min(len(m.Recipients), maxTo)] {
+		add(a.Local, a.Domain)
+	}
+	if len(m.Recipients) == 0 {
+		for _, a := range env.To[:min(len(env.To), maxTo)] {
+			add(a.Local, a.Host)
+		}
+	}
 }
 
 // isSorted: five addresses or more of which each begins as the next does and stands before it: a page of a list.
@@ -163,19 +201,36 @@ func (h *headerFacts) readOthers(m *Mail) {
 			}
 			h.provider = h.provider || h.fromFree && namesProvider(h.fromDomain, value)
 		case strings.EqualFold(name, "DKIM-Signature"):
+			h.signed = true
 			h.signedBy = h.signedBy || h.fromOrg != "" && signingOrg(field.Value()) == h.fromOrg
 		case strings.EqualFold(name, "X-MimeOLE"), strings.EqualFold(name, "Thread-Index"), hasPrefixFold(name, "X-MS-"):
 			h.outlook = true
 		case hasPrefixFold(name, "List-"), strings.EqualFold(name, "Mailing-List"):
-			h.list = h.list || strings.EqualFold(name, "List-Id") || strings.EqualFold(name, "List-Post") || strings.EqualFold(name, "Mailing-List")
+			h.readListField(name, field)
+		case strings.EqualFold(name, "X-Mailman-Version"), strings.EqualFold(name, "X-BeenThere"):
+			h.list, h.talk = true, true
 		case strings.EqualFold(name, "X-Mailer"), strings.EqualFold(name, "User-Agent"):
 			h.mailer = clip(field.Value(), 200)
 		case strings.EqualFold(name, "X-Priority"), strings.EqualFold(name, "X-MSMail-Priority"), strings.EqualFold(name, "Importance"), strings.EqualFold(name, "Priority"):
 			value := strings.ToLower(clip(field.Value(), 20))
 			h.urgent = h.urgent || strings.HasPrefix(value, "1") || strings.HasPrefix(value, "high") || strings.HasPrefix(value, "urgent")
-		case strings.EqualFold(name, "X-PHP-Originating-Script"), strings.EqualFold(name, "X-PHP-Script"):
+		case hasPrefixFold(name, "X-PHP-"):
 			h.script = true
 		}
+	}
+}
+
+func (h *headerFacts) readListField(name string, field *message.Field) {
+	switch {
+	case strings.EqualFold(name, "List-Id"):
+		h.list = true
+	case strings.EqualFold(name, "List-Post"):
+		h.list = true
+		h.talk = h.talk || strings.Contains(field.Value(), "mailto:")
+	case strings.EqualFold(name, "Mailing-List"):
+		h.list, h.talk = true, true
+	case strings.EqualFold(name, "List-Unsubscribe"):
+		h.leave = true
 	}
 }
 
@@ -205,6 +260,7 @@ func (f *features) readSubjectWords(rawSubject string) {
 	h := &f.header
 	words.Split([]byte(clip(h.subject, 1000)), &h.subjectWords, func(w *words.Word) bool {
 		f.phrases.Word(w)
+		f.text.speaksOf(w.Hash)
 		if len(w.Text) > 1 {
 			f.words.Add(bayes.Within(inSubject, w.Hash))
 		}

@@ -13,25 +13,32 @@ import (
 
 // linkFacts are about where a click leads.
 type linkFacts struct {
-	links   []link
+	hosts   []string       // the organizations, or addresses in numbers, that links lead to, in their order
+	last    host           // that was looked at
 	orgs    map[string]int // organizational domains of anchors, and how many lead there
 	tricks  weburl.Tricks
 	anchors int // links that one clicks
 	remote  int // images that are fetched
 	lies    int // anchors whose text shows another organization than they lead to
 	scheme  bool
-	short   int // through shorteners
-	free    int // to hosts where anybody puts pages
-	cheap   int // to top-level domains that are nearly given away
-	aimed   bool
-	hops    int // redirectors of well-known sites
-	random  int // to names that look random
-	labels  int // the most labels of a host
-}
-
-// link is one place to go to.
-type link struct {
-	host, org string
+	// numeric are to addresses in numbers, those within networks apart; numericHTML tells that a page leads to one, which
+	// logs and lists do not.
+	numeric     int
+	numericHTML bool
+	ports       int // to unusual ports
+	short       int // through shorteners
+	free        int // to hosts where anybody puts pages
+	cheap       int // to top-level domains that are nearly given away
+	aimed       bool
+	hops        int // redirectors of well-known sites
+	random      int // to names that look random
+	labels      int // the most labels of a host
+	tracked     int // through what newsletters count clicks with
+	feigned     int // to names that begin as a well-known company's and end as somebody else's
+	near        int // to names that are made to look like a well-known company's
+	abroad      int // to countries whose names were used up by the million, in a text of another script
+	doubted     int // to top-level domains where much is unwanted
+	innards     int // into folders of a site's software where no page for people is
 }
 
 const (
@@ -46,7 +53,7 @@ var traitLink = bayes.Of("trait:link")
 func (f *features) findPlainLinks(text []byte) {
 	weburl.Find(text, weburl.Options{Count: maxLinks, Bare: true}, func(found weburl.Found) bool {
 		f.addLink(found.URL, found.Raw, true)
-		return len(f.links.links) < maxLinks
+		return len(f.links.hosts) < maxLinks
 	})
 }
 
@@ -59,7 +66,7 @@ func (f *features) findHTMLLinks(d *htmltext.Document) {
 		case htmltext.Image:
 			f.addImage(l)
 		}
-		if len(f.links.links) >= maxLinks {
+		if len(f.links.hosts) >= maxLinks {
 			return
 		}
 	}
@@ -105,43 +112,113 @@ func (f *features) addLink(u weburl.URL, raw []byte, plain bool) {
 	if u.Host == "" || u.Tricks.Has(weburl.InvalidHost) {
 		return
 	}
-	org := organization(u.Host)
-	if u.IP.IsValid() {
-		org = u.Host
-	}
 	l.anchors++
 	l.tricks |= u.Tricks
-	l.links = append(l.links, link{host: u.Host, org: org})
-	l.countHost(u, raw)
+	if u.Tricks.Has(oddPort) {
+		l.ports++
+	}
+	if u.IP.IsValid() && isPublic(u.IP) {
+		l.numeric++
+		l.numericHTML = l.numericHTML || !plain
+	}
+	if u.Host != l.last.host {
+		l.last = lookAt(u)
+	}
+	l.count(&l.last, raw)
+	l.hosts = append(l.hosts, l.last.org)
 	if l.orgs == nil {
 		l.orgs = map[string]int{}
 	}
-	if _, ok := l.orgs[org]; ok || len(l.orgs) < maxOrgs {
-		l.orgs[org]++
+	if _, ok := l.orgs[l.last.org]; ok || len(l.orgs) < maxOrgs {
+		l.orgs[l.last.org]++
 	}
-	f.traits.Add(bayes.Within(traitLink, words.Hash(org)))
+	f.traits.Add(bayes.Within(traitLink, words.Hash(l.last.org)))
 }
 
-func (l *linkFacts) countHost(u weburl.URL, raw []byte) {
-	kind := known(u.Host)
-	if kind&shortener != 0 {
-		l.short++
+// host is what is known about where a link leads. Most links of a message lead to the same one.
+type host struct {
+	host, org string
+	labels    int
+	kind      hostKind
+	// at most one of these, and none for a host of any kind
+	cheap, doubted, abroad bool
+	// and one of these
+	feigned, near, random bool
+}
+
+func lookAt(u weburl.URL) host {
+	if u.IP.IsValid() {
+		return host{host: u.Host, org: u.Host, kind: known(u.Host)}
 	}
-	if kind&freeHost != 0 {
-		l.free++
+	h := host{host: u.Host, org: organization(u.Host), labels: strings.Count(u.Host, ".") + 1, kind: known(u.Host)}
+	if h.kind != 0 {
+		return h
 	}
-	if !u.IP.IsValid() {
-		l.labels = max(l.labels, strings.Count(u.Host, ".")+1)
-		if cheapTLDs[topLevel(u.Host)] && kind == 0 {
-			l.cheap++
+	top := topLevel(u.Host)
+	h.cheap, h.doubted, h.abroad = cheapTLDs[top], doubtfulTLDs[top], top == "ru" || top == "cn"
+	label, _, _ := strings.Cut(h.org, ".")
+	switch {
+	case feigns(u.Host, h.org):
+		h.feigned = true
+	case looksAlike(label):
+		h.near = true
+	default:
+		h.random = !strings.HasPrefix(label, "xn--") && looksRandom(label)
+	}
+	return h
+}
+
+func (l *linkFacts) count(h *host, raw []byte) {
+	l.labels = max(l.labels, h.labels)
+	for _, c := range []struct {
+		yes bool
+		n   *int
+	}{{h.kind&shortener != 0, &l.short}, {h.kind&freeHost != 0, &l.free}, {h.kind&tracker != 0, &l.tracked},
+		{h.cheap, &l.cheap}, {h.doubted, &l.doubted}, {h.abroad, &l.abroad}, {h.feigned, &l.feigned}, {h.near, &l.near}, {h.random, &l.random},
+		{h.kind&redirects != 0 && isRedirect(raw), &l.hops}, {isInnards(raw), &l.innards}} {
+		if c.yes {
+			*c.n++
 		}
 	}
-	if label, _, _ := strings.Cut(organization(u.Host), "."); kind == 0 && !u.IP.IsValid() && !strings.HasPrefix(label, "xn--") && looksRandom(label) {
-		l.random++
+}
+
+// baits are names of companies that forgers build into their own.
+var baits = setOf("paypal amazon apple appleid icloud microsoft microsoft365 office365 outlook onedrive sharepoint netflix spotify facebook instagram whatsapp " +
+	"linkedin docusign dropbox ebay walmart costco dhl fedex usps evri hermes royalmail bankofamerica wellsfargo chase citibank capitalone amex hsbc barclays " +
+	"santander sparkasse volksbank postbank commerzbank bbva itau bradesco coinbase binance metamask trezor ledger trustwallet kraken airbnb " +
+	"laposte colissimo ameli impots correos poste postepay inpost allegro postnl ing rabobank digid smbc rakuten")
+
+// commonBaits are words of their own.
+var commonBaits = setOf("apple amazon chase ledger hermes ing allegro kraken poste inpost correos ameli rakuten")
+
+// feigns: the name begins as a company's, such as paypal.com, and goes on as somebody else's.
+func feigns(host, org string) bool {
+	below, found := strings.CutSuffix(host, "."+org)
+	if !found {
+		return false
 	}
-	if kind&redirects != 0 && isRedirect(raw) {
-		l.hops++
+	for below != "" {
+		label, rest, _ := strings.Cut(below, ".")
+		next, _, _ := strings.Cut(rest, ".")
+		if baits[label] && (next == "com" || next == "co" || next == "net" || len(next) == 2 && next != "") {
+			return true
+		}
+		below = rest
 	}
+	return false
+}
+
+// looksAlike: a label that has a company's name between hyphens, and more.
+func looksAlike(label string) bool {
+	if strings.IndexByte(label, '-') < 0 || strings.HasPrefix(label, "xn--") {
+		return false
+	}
+	for part := range strings.SplitSeq(label, "-") {
+		if baits[part] && !commonBaits[part] {
+			return true
+		}
+	}
+	return false
 }
 
 // isRedirect: the address of a well-known site carries another one.
@@ -158,34 +235,46 @@ func isRedirect(raw []byte) bool {
 		bytes.Contains(rest, []byte("https%3a")) || bytes.HasPrefix(rest, []byte("/amp/"))
 }
 
+// isInnards: a folder of a site's software, where pages appear when somebody broke in.
+func isInnards(raw []byte) bool {
+	for _, folder := range []string{"/wp-includes/", "/wp-content/plugins/", "/wp-content/themes/", "/.well-known/"} {
+		if bytes.Contains(raw, []byte(folder)) {
+			return true
+		}
+	}
+	return false
+}
+
 // readLinks looks what the links are to the one who gets the message.
-func (f *features) readLinks(m *Mail) {
+func (f *features) readLinks() {
 	if f.links.anchors == 0 {
 		return
 	}
-	for _, to := range m.Recipients {
-		f.links.aimed = f.links.aimed || f.carries(to.Local+"@"+to.Domain)
-	}
-	if len(m.Recipients) == 0 {
-		for _, to := range m.Parsed.Envelope.To[:min(len(m.Parsed.Envelope.To), 3)] {
-			if to.Host != "" {
-				f.links.aimed = f.links.aimed || f.carries(to.Local+"@"+to.Host)
-			}
-		}
+	for _, to := range f.header.to {
+		f.links.aimed = f.links.aimed || f.carries(to.address)
 	}
 }
 
-// carries reports whether a fragment of a link is an address, as it is or in Base64: pages that steal passwords fill it in.
+// carries reports whether a fragment of a link is an address, as it is or in Base64, or whether a link to where anybody puts
+// pages has it in any place: pages that steal passwords fill it in.
 func (f *features) carries(address string) bool {
 	encoded := strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(address)), "=")
 	for i := range f.reader.document.Links {
 		l := &f.reader.document.Links[i]
-		hash := bytes.IndexByte(l.URL, '#')
-		if l.Kind != htmltext.Anchor || hash < 0 || hash+1 == len(l.URL) {
+		if l.Kind != htmltext.Anchor {
 			continue
 		}
-		fragment := string(l.URL[hash+1:])
-		if strings.Contains(strings.ToLower(fragment), strings.ToLower(address)) || len(encoded) > 12 && strings.Contains(fragment, encoded) {
+		from := bytes.IndexByte(l.URL, '#')
+		if f.links.free > 0 && from < 0 {
+			if u, ok := weburl.Parse(l.URL); ok && known(u.Host)&freeHost != 0 {
+				from = bytes.IndexByte(l.URL, '?')
+			}
+		}
+		if from < 0 || from+1 == len(l.URL) {
+			continue
+		}
+		rest := string(l.URL[from+1:])
+		if strings.Contains(strings.ToLower(rest), address) || len(encoded) > 12 && strings.Contains(rest, encoded) {
 			return true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"unicode"
 
+	"postern/antispam/lexicon"
 	"postern/antispam/words"
 	"postern/internal/message/weburl"
 )
@@ -90,7 +91,7 @@ func (f *features) subjectEndsInID() bool {
 		return false
 	}
 	last := fields[len(fields)-1]
-	if len(last) < 5 || len(last) > 20 || f.header.saysReply {
+	if !isASCII(last) || len(last) < 5 || len(last) > 20 || f.header.saysReply {
 		return false
 	}
 	letters, digits, other := 0, 0, 0
@@ -112,7 +113,7 @@ func (f *features) subjectEndsInID() bool {
 
 // oldMailer: programs that nobody has used for years, in mail of later years.
 func (f *features) oldMailer() bool {
-	if f.header.date.Year() < 2012 {
+	if f.header.date.Year() < 2013 || f.header.isReply {
 		return false
 	}
 	for _, old := range []string{"Microsoft Outlook Express", "The Bat! (v1", "The Bat! (v2", "The Bat! (v3", "Microsoft Outlook IMO", "Microsoft Outlook, Build 10", "Microsoft Outlook CWS", "QUALCOMM Windows Eudora", "AOL 9", "AOL 8", "AOL 7", "MIME-tools 5"} {
@@ -123,9 +124,64 @@ func (f *features) oldMailer() bool {
 	return false
 }
 
+// nameOfReader: the author's name is what the reader's house or mailbox is called, as in "example.com IT support", and the
+// author is of another house.
+func (f *features) nameOfReader() bool {
+	h := &f.header
+	if h.fromName == "" || h.fromOrg == "" {
+		return false
+	}
+	name := strings.ToLower(h.fromName)
+	for _, to := range h.to {
+		org := organization(to.domain)
+		if org == h.fromOrg || known(to.domain)&freeMail != 0 {
+			continue
+		}
+		if strings.Contains(name, org) || name == to.local && len(name) > 4 && strings.ContainsAny(name, "._-0123456789") {
+			return true
+		}
+	}
+	return false
+}
+
+// isForm: a form on a web page sends what somebody wrote into it, to the page's owner.
+func (f *features) isForm() bool {
+	return f.header.script && (f.header.fromOrg == f.header.toOrg || f.linksAgree())
+}
+
+func (f *features) fromCheap() bool { return cheapTLDs[topLevel(f.header.fromDomain)] }
+
+// fromThrownAway: from a domain of a kind that is used for a day.
+func (f *features) fromThrownAway() bool {
+	return f.fromCheap() || doubtfulTLDs[topLevel(f.header.fromDomain)] || known(f.header.fromDomain)&(freeHost|tenant) != 0
+}
+
+// idOfMachine: see isUnnamed.
+func (f *features) idOfMachine() bool {
+	_, domain, _ := strings.Cut(strings.Trim(f.header.messageID, "<> "), "@")
+	return isUnnamed(strings.ToLower(domain))
+}
+
+// isUnnamed recognises the names that Windows and the large hosters give to a server by themselves.
+func isUnnamed(host string) bool {
+	rest, windows := strings.CutPrefix(host, "win-")
+	if windows && len(rest) >= 11 {
+		digits := 0
+		for i := range 11 {
+			if isDigit(rest[i]) {
+				digits++
+			} else if rest[i] < 'a' || rest[i] > 'z' {
+				return false
+			}
+		}
+		return digits > 0 && (len(rest) == 11 || rest[11] == '.')
+	}
+	return strings.HasPrefix(host, "vm-") && (strings.HasSuffix(host, "-centos") || strings.HasSuffix(host, "-ubuntu") || strings.HasSuffix(host, "-debian"))
+}
+
 // falseOutlook: Outlook Express wrote Message-IDs with dollar signs, always.
 func (f *features) falseOutlook() bool {
-	if !strings.HasPrefix(f.header.mailer, "Microsoft Outlook Express") || f.header.list || f.header.messageID == "" {
+	if !strings.HasPrefix(f.header.mailer, "Microsoft Outlook Express") || f.header.talk || f.header.isReply || f.header.messageID == "" {
 		return false
 	}
 	local, _, _ := strings.Cut(f.header.messageID, "@")
@@ -181,7 +237,7 @@ func isDoubleExtension(a *attachment) bool {
 	if !programs[a.ext] && !pages[a.ext] && !oddFiles[a.ext] || a.ext == ".gz" {
 		return false
 	}
-	rest := strings.TrimRight(strings.TrimSuffix(strings.TrimRight(a.name, " ."), a.ext), " ._-")
+	rest := strings.TrimRight(strings.TrimSuffix(a.name, a.ext), " ._-")
 	i := strings.LastIndexByte(rest, '.')
 	return i >= 0 && papers[rest[i:]]
 }
@@ -192,15 +248,19 @@ func isLie(a *attachment) bool {
 		pages[a.ext] && (a.typ == "application/pdf" || strings.HasPrefix(a.typ, "image/") && a.ext != ".svg")
 }
 
+// numericLinks: a page leads to addresses in numbers, or a fifth of a plain text's links do.
 func (f *features) numericLinks() bool {
-	return f.links.tricks.Has(weburl.IPHost) && !f.header.isReply
+	return (f.links.numericHTML || f.links.numeric > 0 && f.links.numeric*5 >= f.links.anchors) && !f.header.isReply && !f.header.talk
 }
 
 // shadyLinks: most links lead where they can be had for nothing.
 func (f *features) shadyLinks() bool {
 	l := &f.links
-	shady := l.short + l.free + l.cheap + l.hops
-	return shady > 0 && shady*2 >= l.anchors || l.tricks.Has(weburl.IPHost|linkDisguises) || l.aimed
+	shady := l.short + l.free + l.cheap + l.hops + l.feigned + l.innards
+	if f.header.list || l.orgs[f.header.fromOrg]*2 > l.anchors && !f.fromCheap() && known(f.header.fromDomain)&(freeHost|tenant) == 0 {
+		return l.tricks.Has(linkDisguises)
+	}
+	return shady > 0 && shady*2 >= l.anchors || l.numeric > 0 || l.tricks.Has(linkDisguises) || l.aimed
 }
 
 func (f *features) shortWithLink() bool {
@@ -219,7 +279,62 @@ func (f *features) idOfReceiver() bool {
 	return ok && f.header.toOrg != "" && f.header.toOrg != f.header.fromOrg && organization(strings.ToLower(domain)) == f.header.toOrg && !f.header.isReply
 }
 
+// linksForeign: no link leads to the author's organization, and most not through what newsletters count clicks with.
+func (f *features) linksForeign() bool {
+	return f.links.anchors > 0 && f.links.orgs[f.header.fromOrg] == 0 && f.links.tracked*2 < f.links.anchors
+}
+
+// madeToPhish: a short text says that something went wrong, with what, and what to do about it, and has a link for that. That
+// is how notices of companies are made too; they are signed.
+func (f *features) madeToPhish() bool {
+	p := &f.phrases
+	return p.Weight(lexicon.Threat) >= telling && p.Weight(lexicon.Asset) >= telling && p.Weight(lexicon.Call) >= telling &&
+		f.links.anchors >= 1 && f.links.anchors <= 6 && f.text.Letters < 1800 && f.apart() && !f.header.leave
+}
+
+// leadsTo: some link leads to the company.
+func (f *features) leadsTo(b *brand) bool {
+	for org := range f.links.orgs {
+		if b.owns(org) {
+			return true
+		}
+	}
+	return false
+}
+
+// speaksOfOthers: the subject or the text names a company that neither the author nor any link belongs to.
+func (f *features) speaksOfOthers() bool {
+	for _, b := range f.text.brands[:f.text.branded] {
+		if !b.owns(f.header.fromDomain) && !f.leadsTo(b) {
+			return true
+		}
+	}
+	return false
+}
+
+// brandUnsigned: companies whose names forgers use have signed for years, and send from their own servers or with somebody
+// else's signature.
+func (f *features) brandUnsigned() bool {
+	h := &f.header
+	return h.brandGenuine && !h.signed && h.date.Year() >= 2015 && f.apart() && f.relay.known && f.relay.asked && !h.brand.owns(f.relay.name)
+}
+
+// freeUnsigned: the large providers have signed everything for years.
+func (f *features) freeUnsigned() bool {
+	h := &f.header
+	return h.fromFree && !h.signed && h.date.Year() >= 2018 && !h.talk && signers[h.fromDomain]
+}
+
+var signers = setOf("gmail.com googlemail.com yahoo.com ymail.com yahoo.co.uk outlook.com hotmail.com live.com msn.com hotmail.co.uk aol.com icloud.com me.com mac.com " +
+	"gmx.de gmx.net web.de mail.ru yandex.ru yandex.com proton.me protonmail.com")
+
+// bareLink: hardly anything but one link, from a free mailbox.
+func (f *features) bareLink() bool {
+	return f.links.anchors == 1 && f.text.Letters < 150 && f.header.fromFree && f.apart() && len(f.structure.attachments) == 0
+}
+
 // linksAgree: a third of the links or more lead to where the author is from.
 func (f *features) linksAgree() bool {
-	return f.links.anchors > 0 && !f.header.fromFree && f.header.fromOrg != "" && f.links.orgs[f.header.fromOrg]*3 >= f.links.anchors
+	return f.links.anchors > 0 && f.links.innards == 0 && !f.header.fromFree && f.header.fromOrg != "" &&
+		f.links.orgs[f.header.fromOrg]*3 >= f.links.anchors
 }

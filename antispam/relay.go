@@ -37,66 +37,78 @@ func (f *features) readRelay(m *Mail) {
 	}
 }
 
-// parseReceived reads "from HELO (NAME [IP]) by …" in the forms that Postfix, Sendmail, Exim and qmail give it. It takes
-// only public addresses: a hop from within tells nothing about strangers.
+// parseReceived reads "from HELO (NAME [IP]) by …" in the forms that Postfix, Sendmail, Exim, qmail, Exchange and Gmail give
+// it. It takes only public addresses, and no hop between two servers of one organization: those tell nothing about
+// strangers.
 func parseReceived(value string) (r relayFacts, ok bool) {
-	value = clip(value, 1000)
-	rest, found := cutPrefixFold(value, "from ")
-	if !found {
-		return r, false
+	value = strings.ReplaceAll(strings.ToLower(clip(value, 1000)), "\t", " ")
+	rest, found := strings.CutPrefix(value, "from ")
+	if !found || strings.Contains(value, "(fetchmail") {
+		return r, false // what fetches mail from a mailbox names the mailbox's server
 	}
-	if by := indexFold(rest, " by "); by >= 0 {
-		rest = rest[:by]
-	}
+	rest, by, _ := strings.Cut(rest, " by ")
 	helo, comment, _ := strings.Cut(strings.TrimSpace(rest), " ")
-	r.helo = strings.ToLower(helo)
-	comment = strings.ToLower(comment)
-	open := strings.IndexByte(comment, '(')
-	if open < 0 {
-		r.ip, r.known = bracketed(helo)
-		return r, r.known
+	r.helo = helo
+	if ip, ok := bracketed(helo); ok {
+		r.ip, r.known = ip, isPublic(ip)
 	}
-	inside := comment[open+1:]
-	if end := strings.LastIndexByte(inside, ')'); end >= 0 {
-		inside = inside[:end]
-	}
-	r.readComment(inside)
-	return r, r.known
+	r.readComments(comment, strings.Contains(by, "(exim "))
+	r.name = strings.TrimSuffix(r.name, ".")
+	by, _, _ = strings.Cut(strings.TrimSpace(by), " ")
+	return r, r.known && !sameHouse(r.helo, r.name, by)
 }
 
-// readComment reads what the receiving server found out itself.
-func (r *relayFacts) readComment(inside string) {
-	if strings.HasPrefix(inside, "helo ") || strings.HasPrefix(inside, "ehlo ") {
-		// qmail: from NAME (HELO helo) (IP)
-		r.name = r.helo
-		r.helo, inside, _ = strings.Cut(inside[5:], " ")
-		r.helo = strings.TrimSuffix(r.helo, ")")
-	}
-	for word := range strings.FieldsSeq(inside) {
-		word = strings.Trim(word, "(),;")
-		if ip, ok := bracketed(word); ok {
+// readComments reads what the receiving server found out itself.
+func (r *relayFacts) readComments(text string, exim bool) {
+	first, brackets := true, false
+	for word := range strings.FieldsFuncSeq(text, func(c rune) bool { return c == ' ' || c == '(' || c == ')' || c == ',' || c == ';' }) {
+		switch ip, ok := bracketed(word); {
+		case r.helo == "":
+			r.helo = word
+		case ok:
 			r.ip, r.known = ip, isPublic(ip)
-			continue
+			brackets = brackets || word[0] == '[' && strings.HasPrefix(text, "(")
+		case word == "helo" || word == "ehlo":
+			// qmail: from NAME (HELO helo) (IP)
+			r.name, r.helo, brackets = r.helo, "", true
+		case strings.HasPrefix(word, "helo="):
+			// Exim: from NAME ([IP] helo=HELO), from [IP] (helo=HELO)
+			r.name, r.helo = nameOnly(r.helo), word[len("helo="):]
+			exim, brackets = false, true
+		case first && r.name == "":
+			r.name = nameOnly(word[strings.IndexByte(word, '@')+1:])
 		}
-		if i := strings.IndexByte(word, '@'); i >= 0 {
-			word = word[i+1:]
-		}
-		if helo, found := strings.CutPrefix(word, "helo="); found {
-			r.helo = helo
-			continue
-		}
-		if r.name == "" && !r.known && strings.IndexByte(word, '.') > 0 && !strings.ContainsAny(word, "=:") {
-			r.name = word
-		}
+		first = false
 	}
-	r.asked = r.known
-	if r.name == "unknown" || r.name == r.ip.String() {
+	if exim && r.name == "" {
+		r.name = nameOnly(r.helo) // it names the client once when both names are the same
+	}
+	// Exchange writes the address in round brackets and does not ask for the name.
+	r.asked = r.known && brackets
+	if r.name == "unknown" {
 		r.name = ""
 	}
 }
 
+// nameOnly gives a word back if it has the form of a name.
+func nameOnly(word string) string {
+	if _, ok := bracketed(word); ok || strings.ContainsAny(word, "=:[") || !strings.Contains(word, ".") && word != "unknown" {
+		return ""
+	}
+	return word
+}
+
+// sameHouse: the client is of the organization that took the message from it.
+func sameHouse(helo, name, by string) bool {
+	org := organization(by)
+	return strings.Contains(org, ".") && (organization(name) == org || name == "" && organization(helo) == org)
+}
+
+// bracketed reads an address, in brackets or not, with the port that Exim may add.
 func bracketed(s string) (netip.Addr, bool) {
-	s = strings.Trim(s, "[]")
+	if end := strings.LastIndexByte(s, ']'); end > 0 && s[0] == '[' {
+		s = s[1:end]
+	}
 	if s, found := cutPrefixFold(s, "ipv6:"); found {
 		ip, err := netip.ParseAddr(s)
 		return ip, err == nil
@@ -114,15 +126,6 @@ func cutPrefixFold(s, prefix string) (string, bool) {
 		return s[len(prefix):], true
 	}
 	return s, false
-}
-
-func indexFold(s, sub string) int {
-	for i := 0; i+len(sub) <= len(s); i++ {
-		if strings.EqualFold(s[i:i+len(sub)], sub) {
-			return i
-		}
-	}
-	return -1
 }
 
 // looksDynamic reports whether a name is one that providers give to their customers' lines: it holds the address, or words

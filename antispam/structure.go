@@ -59,7 +59,7 @@ func (f *features) readStructure(m *Mail) {
 
 func (f *features) readLeaf(p *message.Part, typ string) {
 	s := &f.structure
-	name := strings.ToLower(clip(p.Filename(), 500))
+	name := strings.TrimRight(strings.ToLower(clip(p.Filename(), 500)), " .") // Windows drops what a name ends in
 	switch {
 	case isShownText(p, name):
 		if s.charset == "" {
@@ -83,7 +83,7 @@ func (f *features) readLeaf(p *message.Part, typ string) {
 	if (p.Type != "image" || p.Disposition == "attachment") && len(s.attachments) < maxAttachments && p.Embedded == nil {
 		ext := ""
 		if i := strings.LastIndexByte(name, '.'); i >= 0 {
-			ext = strings.TrimRight(name[i:], " .")
+			ext = name[i:]
 		}
 		f.traits.Add(bayes.Within(traitExt, words.Hash(ext)))
 		s.attachments = append(s.attachments, attachment{name: name, ext: ext, typ: typ, size: p.End - p.BodyStart})

@@ -19,10 +19,10 @@ type textFacts struct {
 	hidden  int // bytes of text that is hidden from the reader
 	ways    htmltext.Hiding
 	html    htmltext.Counts
+	longest int // words of the longest text
 	lines   int
-	quoted  int // lines that quote another message
-	patch   int // lines of differences between files
-	ascii   bool
+	quoted  int  // lines that quote another message
+	patch   int  // lines of differences between files
 	base64  bool // some text is in Base64 and all of ASCII
 	// alike is the share of the HTML's words that the plain text has too; compared tells that there were enough of both.
 	alike    float64
@@ -33,6 +33,10 @@ type textFacts struct {
 	millions bool // an amount of millions
 	phones   int  // telephone numbers
 	spaced   int  // words spelt with a space behind each letter
+	brands   [4]*brand
+	branded  int  // brands that it speaks of
+	passedOn bool // most of it is a message that is passed on
+	greeted  bool // it begins by calling the reader by a mail address
 }
 
 const (
@@ -49,6 +53,7 @@ type textReader struct {
 	plain    []byte
 	previous uint64 // the word before, 0 at the beginning of a clause
 	run      int    // single letters in a row
+	forward  bool   // the rest of the text is a message that is passed on
 	words    map[uint64]struct{}
 }
 
@@ -65,6 +70,7 @@ func (f *features) readTexts(m *Mail) error {
 			continue
 		}
 		parts++
+		before := f.text.Words
 		var n int
 		var err error
 		if p.Subtype == "html" {
@@ -76,7 +82,7 @@ func (f *features) readTexts(m *Mail) error {
 			return err
 		}
 		left -= n
-		f.phrases.End()
+		f.text.longest = max(f.text.longest, f.text.Words-before)
 	}
 	return nil
 }
@@ -89,7 +95,6 @@ func (f *features) readPlain(p *message.Part, content io.ReaderAt, most int, com
 	}
 	f.text.visible += len(r.plain)
 	f.noteBase64(p, r.plain)
-	f.readLines(r.plain)
 	f.findPlainLinks(r.plain)
 	f.readWords(r.plain, func(w *words.Word) {
 		if compare {
@@ -129,7 +134,6 @@ func (f *features) readHTML(p *message.Part, content io.ReaderAt, most int, comp
 	t.ways |= d.Ways
 	t.addCounts(&d.Counts)
 	f.noteBase64(p, d.Visible)
-	f.readLines(d.Visible)
 	f.findHTMLLinks(d)
 	both, all := 0, 0
 	f.readWords(d.Visible, func(w *words.Word) {
@@ -175,46 +179,120 @@ func (f *features) noteBase64(p *message.Part, text []byte) {
 	f.text.base64 = true
 }
 
-// readLines looks at how lines begin: people quote what they answer, and programmers show differences.
-func (f *features) readLines(text []byte) {
-	t := &f.text
-	for len(text) > 0 {
-		line := text
-		if i := bytes.IndexByte(text, '\n'); i >= 0 {
-			line, text = text[:i], text[i+1:]
-		} else {
-			text = nil
+// readWords follows the words of a text, its own lines apart from those that are quoted.
+func (f *features) readWords(text []byte, each func(*words.Word)) {
+	r, t := &f.reader, &f.text
+	r.forward = false
+	f.greets(text)
+	t.gtube = t.gtube || bytes.Contains(text, gtube)
+	begin, quoted := 0, false
+	for at := 0; at < len(text); {
+		line, next := text[at:], len(text)
+		if i := bytes.IndexByte(line, '\n'); i >= 0 {
+			line, next = line[:i], at+i+1
 		}
-		line = bytes.TrimRight(line, " \r")
-		if len(line) == 0 {
-			continue
+		if is := f.readLine(line, text[begin:at]); is != quoted {
+			f.readRun(text[begin:at], quoted, each)
+			begin, quoted = at, is
 		}
-		t.lines++
-		switch line[0] {
-		case '>', '|':
-			t.quoted++
-		case '@':
-			if bytes.HasPrefix(line, []byte("@@ -")) {
-				t.patch++
-			}
-		}
+		at = next
 	}
+	f.readRun(text[begin:], quoted, each)
 }
 
-// readWords follows the words of a text.
-func (f *features) readWords(text []byte, each func(*words.Word)) {
+// readLine looks at how a line begins and reports whether it quotes another message: people quote what they answer, and
+// programmers show differences.
+func (f *features) readLine(line, before []byte) (quotes bool) {
+	r, t := &f.reader, &f.text
+	for len(line) > 0 && (line[len(line)-1] == '\r' || line[len(line)-1] == ' ') {
+		line = line[:len(line)-1]
+	}
+	if len(line) == 0 {
+		return r.forward
+	}
+	t.lines++
+	switch line[0] {
+	case '>', '|':
+		t.quoted++
+		return r.forward || line[0] == '>'
+	case '@':
+		if bytes.HasPrefix(line, []byte("@@ -")) {
+			t.patch++
+		}
+	case '-', 'B':
+		r.forward = r.forward || passesOn(line) && (t.Letters > ownWords || len(before) > ownWords)
+		t.passedOn = t.passedOn || r.forward
+	}
+	return r.forward
+}
+
+// ownWords is how many letters one must have written oneself for the rest to be what one passes on.
+const ownWords = 30
+
+// passesOn: mail programs write such a line over a message that is passed on or answered.
+func passesOn(line []byte) bool {
+	if len(line) > 60 {
+		return false
+	}
+	for _, mark := range []string{"---------- Forwarded message", "Begin forwarded message", "-----Original Message", "-------- Original Message",
+		"-------- Forwarded Message", "----- Forwarded Message", "-----Ursprüngliche Nachricht", "-------- Weitergeleitete Nachricht",
+		"-------- Mensaje", "-------- Message transf", "---------- Weitergeleitete Nachricht"} {
+		if bytes.HasPrefix(line, []byte(mark)) {
+			return true
+		}
+	}
+	return false
+}
+
+// readRun follows the words of lines that are all quoted or all not.
+func (f *features) readRun(text []byte, quoted bool, each func(*words.Word)) {
+	if len(text) == 0 {
+		return
+	}
 	r := &f.reader
 	r.previous, r.run = 0, 0
+	f.phrases.Quoted = quoted
 	words.Split(text, &f.text.Stats, func(w *words.Word) bool {
 		f.phrases.Word(w)
 		each(w)
 		f.addWord(w)
 		f.noteSpelling(w)
+		if !quoted {
+			f.text.speaksOf(w.Hash)
+		}
 		return true
 	})
-	f.findFigures(text)
-	f.text.gtube = f.text.gtube || bytes.Contains(text, gtube)
+	f.phrases.End()
+	f.phrases.Quoted = false
+	if !quoted {
+		f.findFigures(text)
+	}
 }
+
+// greets looks whether a text begins by calling the reader by a mail address, or by its local part where that is no name:
+// programs that write to lists of addresses know nothing else.
+func (f *features) greets(text []byte) {
+	if f.text.greeted || f.header.isReply {
+		return
+	}
+	head := bytes.ToLower(text[:min(len(text), 400)])
+	for _, to := range f.header.to {
+		if bytes.Contains(head, []byte(to.address)) {
+			f.text.greeted = true
+			return
+		}
+		if i := bytes.Index(head, []byte(to.local)); i > 0 && strings.ContainsAny(to.local, "._-0123456789") && len(to.local) > 4 {
+			f.text.greeted = isGreeting(head[:i])
+		}
+	}
+}
+
+func isGreeting(text []byte) bool {
+	fields := bytes.Fields(text[max(0, len(text)-40):])
+	return len(fields) > 0 && greetings[strings.Trim(string(fields[len(fields)-1]), ",:!")]
+}
+
+var greetings = setOf("dear hi hello hey attn attention user member customer greetings hallo bonjour hola ciao prezado caro estimado welcome")
 
 // gtube is the generic test for unsolicited bulk email; a message that has it in its text is spam by agreement.
 var gtube = []byte("XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X")
@@ -275,29 +353,45 @@ func startsWord(text []byte, i int) bool {
 // number reads a run of digits with separators and gives its length: ten to fifteen digits in groups are a telephone
 // number, groups of three behind commas an amount.
 func (f *features) number(text []byte) int {
-	digits, groups, commas, n := 0, 1, 0, 0
-	for ; n < len(text) && n < 30; n++ {
-		c := text[n]
-		switch {
-		case c >= '0' && c <= '9':
+	digits, groups, commas, n, group := 0, 1, 0, 0, 0
+	year := false
+	for n < len(text) && n < 30 {
+		if isDigit(text[n]) {
 			digits++
-			continue
-		case n+1 < len(text) && (c == '-' || c == ' ' || c == '.' || c == ')' || c == '(' || c == ',') && (isDigit(text[n+1]) || text[n+1] == ' ' || text[n+1] == '('):
-			groups++
-			if c == ',' {
-				commas++
-			}
+			n++
 			continue
 		}
-		break
+		year = year || isYear(text[group:n])
+		gap := 0
+		for gap < 3 && n+gap < len(text) && isSeparator(text[n+gap]) {
+			gap++
+		}
+		if gap == 0 || n+gap == len(text) || !isDigit(text[n+gap]) {
+			break
+		}
+		groups++
+		if text[n] == ',' {
+			commas++
+		}
+		n += gap
+		group = n
 	}
-	if commas == 0 && groups >= 3 && digits >= 10 && digits <= 13 {
+	if commas == 0 && !year && !isYear(text[group:n]) && groups >= 3 && digits >= 10 && digits <= 13 {
 		f.text.phones++
 	}
 	if commas >= 2 && digits >= 7 {
 		f.text.millions = true
 	}
 	return max(n, 1)
+}
+
+// isYear: a date stands there.
+func isYear(group []byte) bool {
+	return len(group) == 4 && (group[0] == '1' && group[1] == '9' || group[0] == '2' && group[1] == '0')
+}
+
+func isSeparator(c byte) bool {
+	return c == '-' || c == ' ' || c == '.' || c == ')' || c == '(' || c == ','
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }

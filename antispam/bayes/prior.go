@@ -1,11 +1,12 @@
 package bayes
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
-	"sort"
+	"slices"
 )
 
 // Prior is what is known about tokens before anybody has taught anything: in which share of spam and of wanted mail they
@@ -51,9 +52,16 @@ var shares = func() (t [256]float64) {
 
 func shorten(t Token) uint64 { return uint64(t) >> (64 - priorBits) }
 
+// canonical puts tokens into the order of a prior; of tokens that are one when they are shortened, the lowest stands for
+// all. The same tokens give the same prior whatever order they come in.
+func canonical(tokens []PriorToken) []PriorToken {
+	list := slices.SortedFunc(slices.Values(tokens), func(a, b PriorToken) int { return cmp.Compare(a.Token, b.Token) })
+	return slices.CompactFunc(list, func(a, b PriorToken) bool { return shorten(a.Token) == shorten(b.Token) })
+}
+
 // EncodePrior writes a prior.
 func EncodePrior(tokens []PriorToken) []byte {
-	sort.Slice(tokens, func(i, j int) bool { return shorten(tokens[i].Token) < shorten(tokens[j].Token) })
+	tokens = canonical(tokens)
 	out := binary.AppendUvarint([]byte(priorHead), uint64(len(tokens)))
 	last := uint64(0)
 	for _, t := range tokens {
@@ -65,7 +73,7 @@ func EncodePrior(tokens []PriorToken) []byte {
 	return out
 }
 
-var errPrior = errors.New("bayes: this is not a prior")
+var errPrior = errors.New("bayes: this is not a prior; make one with scripts/prior")
 
 // DecodePrior reads what EncodePrior wrote.
 func DecodePrior(b []byte) (*Prior, error) {
@@ -74,26 +82,33 @@ func DecodePrior(b []byte) (*Prior, error) {
 	}
 	b = b[len(priorHead):]
 	count, n := binary.Uvarint(b)
-	if n <= 0 || count > uint64(len(b)) {
-		return nil, errPrior
+	if n <= 0 || count > uint64(len(b)-n)/3 {
+		return nil, fmt.Errorf("%w: it names more tokens than it can hold", errPrior)
 	}
 	b = b[n:]
 	p := newPrior(int(count))
 	key := uint64(0)
-	for range count {
+	for i := range count {
 		step, n := binary.Uvarint(b)
 		if n <= 0 || len(b) < n+2 {
 			return nil, fmt.Errorf("%w: it is cut off", errPrior)
 		}
+		if i > 0 && step == 0 || step >= 1<<priorBits-key {
+			return nil, fmt.Errorf("%w: its tokens are not in order", errPrior)
+		}
 		key += step
 		p.put(key, b[n], b[n+1])
 		b = b[n+2:]
+	}
+	if len(b) > 0 {
+		return nil, fmt.Errorf("%w: %d bytes are too many", errPrior, len(b))
 	}
 	return p, nil
 }
 
 // NewPrior makes a prior of tokens, as it would be after EncodePrior and DecodePrior.
 func NewPrior(tokens []PriorToken) *Prior {
+	tokens = canonical(tokens)
 	p := newPrior(len(tokens))
 	for _, t := range tokens {
 		p.put(shorten(t.Token), quantize(t.Spam), quantize(t.Ham))

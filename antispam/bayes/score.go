@@ -25,11 +25,6 @@ const (
 	certain = 0.995
 )
 
-// Level is what is known at one level: the prior, the server's own mail, an account's.
-type Level struct {
-	Model Model
-}
-
 // Evidence is one token's part in a verdict.
 type Evidence struct {
 	Token Token

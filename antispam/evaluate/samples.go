@@ -94,7 +94,7 @@ func reduce(engine *antispam.Engine, body []byte, o Options) (sample, error) {
 // authored are the fields that the author's program writes.
 var authored = []string{"From", "Sender", "Reply-To", "To", "Cc", "Subject", "Date", "Message-ID", "In-Reply-To", "References",
 	"MIME-Version", "Content-Type", "Content-Transfer-Encoding", "Content-Disposition", "Content-ID", "X-Mailer", "User-Agent",
-	"X-Priority", "Importance"}
+	"X-Priority", "X-MSMail-Priority", "X-MimeOLE", "Importance", "Thread-Topic", "Thread-Index"}
 
 // mask leaves the authored fields.
 func mask(body []byte) []byte {

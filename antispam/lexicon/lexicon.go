@@ -28,7 +28,7 @@ const (
 	Health               // miracles against fat and age
 	Adult                // pornography
 	Dating               // lonely strangers
-	Loan                 // credit, debt, insurance
+	Loan                 // credit, debt, insurance, solar roofs
 	Money                // riches from home
 	Stock                // shares that will rise
 	Prize                // winners, surveys, gift cards
@@ -43,12 +43,19 @@ const (
 	Bulk                 // excuses for bulk mail
 	Urgent               // pressure to act
 	Greeting             // dear nobody in particular
-	Abroad               // the same in other languages
+	Abroad               // bulk mail in other languages
+	Errand               // what false chiefs ask for: vouchers, transfers
+	Warning              // warnings of frauds, which quote them
+	Threat               // what is said to have gone wrong: blocked, expired
+	Asset                // with what: account, card, parcel
+	Call                 // and what the reader is to do: confirm, pay
+	Hurry                // by when
+	Scan                 // codes to be scanned with a telephone
 	Kinds
 )
 
 var names = [Kinds]string{"fraud", "phish", "mailbox", "extort", "pharma", "health", "adult", "dating", "loan", "money", "stock", "prize",
-	"seo", "casino", "replica", "software", "crypto", "renewal", "parcel", "lure", "bulk", "urgent", "greeting", "abroad"}
+	"seo", "casino", "replica", "software", "crypto", "renewal", "parcel", "lure", "bulk", "urgent", "greeting", "abroad", "errand", "warning", "threat", "asset", "call", "hurry", "scan"}
 
 // String is the kind's name in the list.
 func (k Kind) String() string { return names[k] }
@@ -69,16 +76,12 @@ type phrase struct {
 // Lexicon is the list, ready to be followed. It is immutable.
 type Lexicon struct {
 	phrases []phrase
-	// next leads from a place in a phrase by a word to the next place; places are numbered from 1, 0 is the beginning.
-	next map[step]place
-	// first are the words that begin phrases, so that most words are done with one look.
-	first map[uint64]place
+	// first are the words that begin phrases; next leads on from a place in a phrase, numbered from 1, by a word.
+	first, next words.Table[place]
 }
 
-type step struct {
-	from int32
-	word uint64
-}
+// step is the key of next.
+func step(from int32, word uint64) uint64 { return words.Join(uint64(from), word) }
 
 // place is where one stands after a word.
 type place struct {
@@ -96,7 +99,7 @@ func New() *Lexicon {
 }
 
 func parse(text string) (*Lexicon, error) {
-	l := &Lexicon{next: map[step]place{}, first: map[uint64]place{}}
+	l := &Lexicon{}
 	var places int32
 	known := map[string]int{}
 	for i, line := range strings.Split(text, "\n") {
@@ -168,9 +171,9 @@ func (l *Lexicon) add(text string, number int32, places *int32) {
 			p.phrase = number
 		}
 		if at == 0 {
-			l.first[h] = p
+			l.first.Put(h, p)
 		} else {
-			l.next[step{at, h}] = p
+			l.next.Put(step(at, h), p)
 		}
 		at = p.at
 	}
@@ -178,11 +181,9 @@ func (l *Lexicon) add(text string, number int32, places *int32) {
 
 func (l *Lexicon) look(at int32, word uint64) (place, bool) {
 	if at == 0 {
-		p, ok := l.first[word]
-		return p, ok
+		return l.first.Get(word)
 	}
-	p, ok := l.next[step{at, word}]
-	return p, ok
+	return l.next.Get(step(at, word))
 }
 
 // Phrases is the number of phrases.

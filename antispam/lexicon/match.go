@@ -8,6 +8,9 @@ const maxOpen = 16
 // Matcher follows texts and counts the different phrases that it met. The zero value with a Lexicon is ready.
 type Matcher struct {
 	Lexicon *Lexicon
+	// Quoted says that what comes is quoted from somebody else: a phrase that is met there first weighs half. People ask
+	// their friends whether a letter is a fraud, and their administrators warn of it.
+	Quoted bool
 
 	open  [maxOpen]int32
 	n     int
@@ -22,7 +25,7 @@ func (m *Matcher) Reset() {
 	for _, p := range m.found {
 		m.seen[p] = false
 	}
-	m.n, m.found, m.sums, m.kinds = 0, m.found[:0], [Kinds]int{}, [Kinds]int{}
+	m.n, m.Quoted, m.found, m.sums, m.kinds = 0, false, m.found[:0], [Kinds]int{}, [Kinds]int{}
 	if m.seen == nil {
 		m.seen = make([]bool, len(m.Lexicon.phrases))
 	}
@@ -39,14 +42,14 @@ func (m *Matcher) Word(w *words.Word) {
 	}
 	kept := 0
 	for _, at := range m.open[:m.n] {
-		if p, ok := m.Lexicon.next[step{at, h}]; ok {
+		if p, ok := m.Lexicon.next.Get(step(at, h)); ok {
 			m.met(p)
 			m.open[kept] = p.at
 			kept++
 		}
 	}
 	m.n = kept
-	p, ok := m.Lexicon.first[h]
+	p, ok := m.Lexicon.first.Get(h)
 	if !ok {
 		return
 	}
@@ -64,7 +67,11 @@ func (m *Matcher) met(p place) {
 	i := p.phrase - 1
 	m.seen[i] = true
 	m.found = append(m.found, i)
-	m.sums[m.Lexicon.phrases[i].kind] += m.Lexicon.phrases[i].weight
+	weight := m.Lexicon.phrases[i].weight
+	if m.Quoted {
+		weight = (weight + 1) / 2
+	}
+	m.sums[m.Lexicon.phrases[i].kind] += weight
 	m.kinds[m.Lexicon.phrases[i].kind]++
 }
 

@@ -59,6 +59,9 @@ func isWordByte(c byte) bool {
 // match looks whether an address begins in the word text[begin:end], and gives where to go on.
 func match(text []byte, begin, end int, o Options) (Found, int) {
 	word := text[begin:end]
+	if bytes.IndexByte(word, '.') < 0 && (end == len(text) || text[end] != ':' && text[end] != '[') {
+		return Found{}, end // most words: neither a host nor in front of one
+	}
 	if scheme, slashes := schemeAt(word, text[end:]); scheme > 0 {
 		raw, next := token(text, end-scheme, end+slashes, o)
 		u := URL{}
