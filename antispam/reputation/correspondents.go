@@ -27,9 +27,11 @@ type Correspondents struct {
 	clock  clock.Clock
 	keep   func() time.Duration
 
-	mu    sync.Mutex
-	today *cache // of correspondents that are known to be in the table: row.at is the day
-	pass  sync.Mutex
+	mu sync.Mutex
+	// days are when accounts last wrote to those that were asked for lately: row.at is the day, 0 for never.
+	days    *cache
+	written uint64 // counts what changes days from elsewhere
+	pass    sync.Mutex
 }
 
 // OpenCorrespondents opens the table. Nothing runs in the background but what calls [Correspondents.Run].
@@ -38,12 +40,13 @@ func OpenCorrespondents(o Options) (*Correspondents, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Correspondents{db: o.DB, hasher: hasher{o.Secret}, clock: o.Clock, today: newCache(o.CacheRows),
+	c := &Correspondents{db: o.DB, hasher: hasher{o.Secret}, clock: o.Clock, days: newCache(o.CacheRows),
 		keep: func() time.Duration { return settings.SpamCorrespondentKeep.Get(o.Settings) }}
 	o.DB.OnUncertain(func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.today.clear()
+		c.days.clear()
+		c.written++
 	})
 	return c, nil
 }
@@ -64,7 +67,7 @@ func (c *Correspondents) SentTx(tx *db.Tx, account int64, to []address.Address) 
 	today := c.now()
 	for _, a := range to {
 		peer := c.peer(account, a)
-		if c.isFresh(peer, today) {
+		if day, ok := c.last(peer); ok && day >= today {
 			continue
 		}
 		if _, err := tx.Exec(`INSERT INTO correspondents (account, peer, day) VALUES (?, ?, ?) ON CONFLICT (account, peer)
@@ -76,17 +79,22 @@ func (c *Correspondents) SentTx(tx *db.Tx, account int64, to []address.Address) 
 	return nil
 }
 
-func (c *Correspondents) isFresh(peer, today int64) bool {
+// last gives the day that memory has of a correspondent.
+func (c *Correspondents) last(peer int64) (day int64, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	known := c.today.get(peer)
-	return known != nil && known.at >= today
+	if known := c.days.get(peer); known != nil {
+		return known.at, true
+	}
+	return 0, false
 }
 
-func (c *Correspondents) remember(peer, today int64) {
+// remember keeps the day of a message that was sent.
+func (c *Correspondents) remember(peer, day int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.today.put(peer, row{at: today})
+	c.days.put(peer, row{at: day})
+	c.written++
 }
 
 // Known tells whether an account has written to an address within the setting spam.correspondent_keep.
@@ -98,37 +106,70 @@ func (c *Correspondents) Known(ctx context.Context, account int64, from address.
 	return fresh == 0 && err == nil, err
 }
 
-// CountNew tells how many of the addresses, each counted once, an account has not written to before.
+// CountNew tells how many of the addresses, each counted once, an account has not written to before. What was asked for
+// lately is answered from memory.
 func (c *Correspondents) CountNew(ctx context.Context, account int64, to []address.Address) (int, error) {
 	floor := c.floor()
-	fresh := make(map[int64]bool, len(to))
+	days := make(map[int64]int64, len(to))
+	var ask []int64
 	for _, a := range to {
-		if peer := c.peer(account, a); !c.isFresh(peer, floor) {
-			fresh[peer] = true
+		peer := c.peer(account, a)
+		if _, twice := days[peer]; twice {
+			continue
+		}
+		day, ok := c.last(peer)
+		if days[peer] = day; !ok {
+			ask = append(ask, peer)
 		}
 	}
-	ask := make([]int64, 0, len(fresh))
-	for peer := range fresh {
-		ask = append(ask, peer)
+	if err := c.read(ctx, account, ask, days); err != nil {
+		return 0, err
 	}
-	err := inParts(ask, inRows, func(args []any) error {
-		rows, err := c.db.Query(ctx, `SELECT peer, day FROM correspondents WHERE account = ? AND day >= ? AND peer IN (`+marks("?", len(args))+`)`,
-			append([]any{account, floor}, args...)...)
+	fresh := 0
+	for _, day := range days {
+		if day < floor || day == 0 {
+			fresh++
+		}
+	}
+	return fresh, nil
+}
+
+// read asks the table for the days of some peers and keeps what it says, unless something was sent meanwhile: nobody knows
+// then whether the table's answer has it.
+func (c *Correspondents) read(ctx context.Context, account int64, peers []int64, days map[int64]int64) error {
+	if len(peers) == 0 {
+		return nil
+	}
+	c.mu.Lock()
+	written := c.written
+	c.mu.Unlock()
+	err := inParts(peers, inRows, func(args []any) error {
+		rows, err := c.db.Query(ctx, `SELECT peer, day FROM correspondents WHERE account = ? AND peer IN (`+marks("?", len(args))+`)`,
+			append([]any{account}, args...)...)
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
 		for rows.Next() {
-			var peer, last int64
-			if err := rows.Scan(&peer, &last); err != nil {
+			var peer, day int64
+			if err := rows.Scan(&peer, &day); err != nil {
 				return err
 			}
-			delete(fresh, peer)
-			c.remember(peer, last)
+			days[peer] = day
 		}
 		return rows.Err()
 	})
-	return len(fresh), err
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.written == written {
+		for _, peer := range peers {
+			c.days.put(peer, row{at: days[peer]})
+		}
+	}
+	return nil
 }
 
 // Run forgets in the background those who were not written to for long, and those of accounts that are gone, until ctx

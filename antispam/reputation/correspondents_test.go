@@ -55,6 +55,26 @@ func TestAnAccountKnowsWhomItWroteTo(t *testing.T) {
 	})
 }
 
+func TestWhoIsAskedForAgainIsAnsweredFromMemory(t *testing.T) {
+	f := onSQLite(t)
+	f.sent(1, "bob@example.org")
+	f.reopen()
+	for range 2 {
+		if !f.knows(1, "bob@example.org") || f.knows(1, "dave@example.org") {
+			t.Error("the wrong ones are known")
+		}
+		// What memory has is not read again.
+		f.must(f.db.Write(t.Context(), func(tx *db.Tx) error {
+			_, err := tx.Exec(`DELETE FROM correspondents`)
+			return err
+		}))
+	}
+	f.sent(1, "dave@example.org")
+	if !f.knows(1, "dave@example.org") {
+		t.Error("a correspondent who was unknown before stays unknown")
+	}
+}
+
 func TestAWorkThatFailsRemembersNobody(t *testing.T) {
 	f := onSQLite(t)
 	failed := errors.New("no")

@@ -123,12 +123,15 @@ func (l *ledger) readIn(tx *db.Tx, ids []int64, into map[int64]row) error {
 	})
 }
 
-// inParts calls fn with the ids as parameters: as many as most, or 16, the last of them repeated until it is so many, so
-// that there are two statements to prepare.
+// inParts calls fn with the ids as parameters: one, 16 or as many as most, the last of them repeated until it is so many, so
+// that there are three statements to prepare.
 func inParts(ids []int64, most int, fn func(args []any) error) error {
 	for len(ids) > 0 {
 		n, size := min(len(ids), most), most
-		if n <= 16 {
+		switch {
+		case n == 1:
+			size = 1
+		case n <= 16:
 			size = 16
 		}
 		args := make([]any, size)
