@@ -7,7 +7,7 @@
 // somebody asks why: [Archive.Find] gives traces by transaction, Message-ID, recipient and time.
 //
 // A trace is a row of a table that is only appended to, and a few short rows of an index that stays small where it is
-// written (see keys.go); the background takes off the other end what is older than the settings keep. Subject and text
+// written (see keys.go) and lags behind a little (unwritten.go); the background takes off the other end what is older than the settings keep. Subject and text
 // of messages are not in a trace, beyond the single words that weighed most. What concerns an account goes with it
 // (forget.go).
 package archive
@@ -49,6 +49,7 @@ type Archive struct {
 	// end is the id behind the last trace that is durable: what was given out beyond it may yet appear.
 	end atomic.Int64
 
+	unwritten unwritten
 	forgotten atomic.Pointer[map[int64]int64] // removed accounts, and when, in Unix milliseconds
 	later     *later
 	keeper    *keeper
@@ -69,8 +70,8 @@ func Open(ctx context.Context, o Options) (*Archive, error) {
 		return nil, fmt.Errorf("archive of judgements: %w", err)
 	}
 	o.DB.OnUncertain(func() {
-		if err := a.loadForgotten(context.Background()); err != nil {
-			a.log.Error("removed accounts could not be read again after a lost commit", "error", err)
+		if err := errors.Join(a.loadForgotten(context.Background()), a.findUnwritten(context.Background())); err != nil {
+			a.log.Error("the state of the judgements could not be read again after a lost commit", "error", err)
 		}
 	})
 	a.later = startLater(a)
@@ -95,13 +96,16 @@ func (a *Archive) load(ctx context.Context) error {
 	}
 	a.next = last + 1
 	a.end.Store(a.next)
-	return a.loadForgotten(ctx)
+	return errors.Join(a.loadForgotten(ctx), a.findUnwritten(ctx))
 }
 
 // Close stores what waits and ends the background.
 func (a *Archive) Close() error {
 	a.keeper.stop()
 	a.later.stop()
+	if err := a.writeIndex(context.Background()); err != nil && !errors.Is(err, db.ErrClosed) {
+		return fmt.Errorf("archive of judgements: its index: %w", err)
+	}
 	return nil
 }
 

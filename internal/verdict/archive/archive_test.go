@@ -78,6 +78,15 @@ func (f *fixture) reopen() {
 	f.open()
 }
 
+// cutPower closes the database under the archive, which can then write no more.
+func (f *fixture) cutPower() {
+	f.t.Helper()
+	if err := errors.Join(f.db.Close(), f.Archive.Close()); err != nil {
+		f.t.Fatal(err)
+	}
+	f.open()
+}
+
 // verify wants so many damages.
 func (f *fixture) verify(damages int) Report {
 	f.t.Helper()
@@ -290,6 +299,57 @@ func TestManyTracesArePagedWithoutGapOrRepetition(t *testing.T) {
 			t.Errorf("of 300 accounts: %d traces", n)
 		}
 	})
+}
+
+func TestTheIndexLagsBehindAndNobodyNotices(t *testing.T) {
+	onBoth(t, func(t *testing.T, f *fixture) {
+		f.startAt(1<<segmentBits - 100) // so that what waits is of two segments
+		found := func(what string, n int) {
+			t.Helper()
+			for _, i := range []int{0, 1, 99, 100, n / 2, n - 1} {
+				same(t, what+", by transaction", f.ids(Query{ID: typical(i).ID}), []string{typical(i).ID})
+			}
+			same(t, what+", by account", f.ids(Query{Accounts: []int64{6}}), []string{typical(5).ID})
+		}
+		f.fill(0, 150)
+		if n := f.count(`SELECT count(*) FROM spam_trace_keys`); n != 0 {
+			t.Errorf("%d entries were not kept waiting", n)
+		}
+		found("while the index waits", 150)
+		f.cutPower()
+		found("after a crash", 150)
+		f.verify(0)
+		if n := f.count(`SELECT count(*) FROM spam_trace_keys`); n != 3*150 {
+			t.Errorf("%d entries are written, want %d", n, 3*150)
+		}
+		found("when it is written", 150)
+		f.fill(150, 100)
+		f.cutPower()
+		found("after a crash with a part of it written", 250)
+		f.reopen()
+		if n := f.count(`SELECT count(*) FROM spam_trace_keys`); n != 3*250 {
+			t.Errorf("%d entries after a clean end, want %d", n, 3*250)
+		}
+		found("after a clean end", 250)
+	})
+}
+
+func TestTheIndexIsWrittenWhenMuchWaits(t *testing.T) {
+	f := newFixture(t, "sqlite:"+filepath.Join(t.TempDir(), "postern.db"))
+	f.store(to("A-1", manyRecipients(unwrittenAtMost-1)...))
+	if n := f.count(`SELECT count(*) FROM spam_trace_keys`); n != unwrittenAtMost+1 {
+		t.Errorf("%d entries, want %d", n, unwrittenAtMost+1)
+	}
+	f.store(to("B-1", "alice@example.org#1"))
+	same(t, "what came before and after", f.ids(Query{Accounts: []int64{1}}), []string{"B-1", "A-1"})
+	f.verify(0)
+}
+
+func manyRecipients(n int) (list []string) {
+	for i := range n {
+		list = append(list, fmt.Sprintf("user%d@example.org#%d", i, i+1))
+	}
+	return list
 }
 
 func TestARolledBackWorkStoresNothingAndLeavesItsNeighboursAlone(t *testing.T) {

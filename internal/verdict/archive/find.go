@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -145,13 +146,16 @@ func (f *finder) byTime() error {
 
 // byHash reads what the index names, segment by segment from the latest on.
 func (f *finder) byHash(hashes []int64) error {
-	var oldest int64
-	err := f.a.db.QueryRow(f.ctx, `SELECT segment FROM spam_trace_keys ORDER BY segment LIMIT 1`).Scan(&oldest)
-	if errors.Is(err, db.ErrNoRows) {
-		return nil
-	}
-	if err != nil {
+	oldest := f.a.unwritten.oldest()
+	var written int64
+	err := f.a.db.QueryRow(f.ctx, `SELECT segment FROM spam_trace_keys ORDER BY segment LIMIT 1`).Scan(&written)
+	switch {
+	case err == nil:
+		oldest = min(oldest, written)
+	case !errors.Is(err, db.ErrNoRows):
 		return err
+	case oldest == math.MaxInt64:
+		return nil
 	}
 	f.first = max(f.first, oldest<<segmentBits)
 	for f.before > f.first {
@@ -179,6 +183,18 @@ func (f *finder) byHash(hashes []int64) error {
 
 // named gives the latest ids of one segment that lie in range and carry one of the hashes.
 func (f *finder) named(hashes []int64, segment int64) (ids []int64, err error) {
+	waiting := f.a.unwritten.find(hashes, segment, f.first, f.before) // first: what is written meanwhile is then seen twice
+	if ids, err = f.written(hashes, segment); err != nil {
+		return nil, err
+	}
+	ids = append(ids, waiting...)
+	slices.SortFunc(ids, func(x, y int64) int { return cmp.Compare(y, x) })
+	ids = slices.Compact(ids)
+	return ids[:min(len(ids), readAtOnce)], nil
+}
+
+// written is what the table of the index says, up to 100 ids for each hash.
+func (f *finder) written(hashes []int64, segment int64) (ids []int64, err error) {
 	for _, h := range hashes {
 		rows, err := f.a.db.Query(f.ctx, `SELECT trace FROM spam_trace_keys WHERE segment = ? AND hash = ? AND trace >= ? AND trace < ?
 			ORDER BY trace DESC LIMIT 100`, segment, h, f.first, f.before)
@@ -197,9 +213,7 @@ func (f *finder) named(hashes []int64, segment int64) (ids []int64, err error) {
 			return nil, err
 		}
 	}
-	slices.SortFunc(ids, func(x, y int64) int { return cmp.Compare(y, x) })
-	ids = slices.Compact(ids)
-	return ids[:min(len(ids), readAtOnce)], nil
+	return ids, nil
 }
 
 // take looks at a row and reports whether the page ends with it.

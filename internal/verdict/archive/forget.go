@@ -91,7 +91,7 @@ func (k *keeper) erase(ctx context.Context, account int64) error {
 	for ; segment <= segmentOf(k.a.end.Load()); segment++ {
 		for {
 			f := &finder{a: k.a, ctx: ctx, first: segment << segmentBits, before: (segment + 1) << segmentBits}
-			ids, err := f.named([]int64{hashAccount(account)}, segment)
+			ids, err := f.written([]int64{hashAccount(account)}, segment) // what waits comes with the next pass
 			if err != nil {
 				return err
 			}

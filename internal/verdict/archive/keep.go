@@ -82,6 +82,9 @@ func (a *Archive) Prune(ctx context.Context) error { return a.keeper.all(ctx) }
 func (k *keeper) all(ctx context.Context) error {
 	k.pass.Lock()
 	defer k.pass.Unlock()
+	if err := k.a.writeIndex(ctx); err != nil {
+		return err
+	}
 	if err := k.prune(ctx); err != nil {
 		return err
 	}

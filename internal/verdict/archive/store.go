@@ -10,7 +10,7 @@ import (
 )
 
 // waiting is what the works of one transaction want stored. It is written at the transaction's end, many rows with one
-// statement and the index in its own order, which costs a fraction of a statement for each.
+// statement, which costs a fraction of a statement for each.
 type waiting struct {
 	rows   [][]byte
 	hashes []int64
@@ -54,7 +54,7 @@ func (a *Archive) write(tx *db.Tx, w *waiting) error {
 	if err := insertAll(tx, a.insert.traces, 4, args); err != nil {
 		return err
 	}
-	if err := a.writeKeys(tx, keys); err != nil {
+	if err := a.index(tx, keys); err != nil {
 		return err
 	}
 	n := uint64(len(w.rows))
@@ -65,6 +65,7 @@ func (a *Archive) write(tx *db.Tx, w *waiting) error {
 	return nil
 }
 
+// writeKeys inserts entries of the index in its own order; the slice is sorted.
 func (a *Archive) writeKeys(tx *db.Tx, keys []key) error {
 	slices.SortFunc(keys, func(x, y key) int {
 		return cmp.Or(cmp.Compare(x.segment, y.segment), cmp.Compare(x.hash, y.hash), cmp.Compare(x.trace, y.trace))

@@ -23,6 +23,10 @@ func (a *Archive) Verify(ctx context.Context, progress func(done, total int)) (R
 		progress = func(int, int) {}
 	}
 	v := &verifier{a: a, progress: progress}
+	if err := a.writeIndex(ctx); err != nil {
+		return v.report, err
+	}
+	v.indexed = a.unwritten.written()
 	var first, last int64
 	err := a.db.QueryRow(ctx, `SELECT COALESCE(MIN(id), 0), COALESCE(MAX(id), -1) FROM spam_traces`).Scan(&first, &last)
 	if err != nil {
@@ -43,6 +47,7 @@ type verifier struct {
 	progress func(done, total int)
 	report   Report
 	total    int
+	indexed  int64 // what the index has of traces from here on may wait in memory
 }
 
 func (v *verifier) damage(format string, args ...any) {
@@ -64,6 +69,9 @@ func (v *verifier) segment(ctx context.Context, tx *db.ReadTx, segment int64) er
 		if err != nil {
 			damaged = true
 			v.damage("judgement %d: %v", r.id, err)
+		}
+		if r.id >= v.indexed {
+			return
 		}
 		for _, h := range hashes {
 			want.add(h, r.id)
@@ -134,7 +142,7 @@ func (v *verifier) keys(tx *db.ReadTx, segment, first int64, have *sum) error {
 		if err := rows.Scan(&hash, &trace); err != nil {
 			return err
 		}
-		if trace >= first {
+		if trace >= first && trace < v.indexed {
 			have.add(hash, trace)
 		}
 	}
@@ -145,6 +153,9 @@ func (v *verifier) keys(tx *db.ReadTx, segment, first int64, have *sum) error {
 func (v *verifier) missing(ctx context.Context, tx *db.ReadTx, segment int64) (n int, err error) {
 	var entries []key
 	if err := v.rows(ctx, tx, segment, func(r row) {
+		if r.id >= v.indexed {
+			return
+		}
 		hashes, _ := v.hashes(r)
 		for _, h := range hashes {
 			entries = append(entries, key{segment, h, r.id})
