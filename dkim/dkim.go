@@ -78,3 +78,10 @@ type Verification struct {
 
 // LookupTXT gives the texts at a name; (*resolver.Resolver).LookupTXT is one. Its error is a *net.DNSError or temporary.
 type LookupTXT func(ctx context.Context, name string) ([]string, error)
+
+// Lookup is how keys are looked up.
+type Lookup struct {
+	TXT LookupTXT
+	// Recall, if set, is asked before: it gives what TXT would, if that need not wait.
+	Recall func(ctx context.Context, name string) (texts []string, remembered bool, err error)
+}

@@ -30,17 +30,22 @@ type field struct {
 // header are a message's fields in their order.
 type header []field
 
-// readHeader reads up to and including the empty line, or to the end of a message without a body.
-func readHeader(r *bufio.Reader) (header, error) {
-	var buf []byte
-	var starts []int
+// headerText is a header as it was read, and where its fields start.
+type headerText struct {
+	buf    []byte
+	starts []int
+}
+
+// read reads up to and including the empty line, or to the end of a message without a body.
+func (t *headerText) read(r *bufio.Reader) error {
+	t.buf, t.starts = t.buf[:0], t.starts[:0]
 	for {
-		at := len(buf)
+		at := len(t.buf)
 		for {
 			part, err := r.ReadSlice('\n')
-			buf = append(buf, part...)
-			if len(buf) > maxHeader {
-				return nil, ErrHeaderTooBig
+			t.buf = append(t.buf, part...)
+			if len(t.buf) > maxHeader {
+				return ErrHeaderTooBig
 			}
 			if err == nil {
 				break
@@ -49,15 +54,26 @@ func readHeader(r *bufio.Reader) (header, error) {
 				continue
 			}
 			if errors.Is(err, io.EOF) {
-				return split(buf, appendStart(starts, buf, at)), nil
+				t.starts = appendStart(t.starts, t.buf, at)
+				return nil
 			}
-			return nil, err
+			return err
 		}
-		if line := buf[at:]; len(line) == 1 || string(line) == "\r\n" {
-			return split(buf[:at], starts), nil
+		if line := t.buf[at:]; len(line) == 1 || string(line) == "\r\n" {
+			t.buf = t.buf[:at]
+			return nil
 		}
-		starts = appendStart(starts, buf, at)
+		t.starts = appendStart(t.starts, t.buf, at)
 	}
+}
+
+// readHeader reads a header that nobody else writes over.
+func readHeader(r *bufio.Reader) (header, error) {
+	var t headerText
+	if err := t.read(r); err != nil {
+		return nil, err
+	}
+	return t.fields(), nil
 }
 
 // appendStart notes where a field starts; a line that begins with white space continues the one before.
@@ -68,22 +84,44 @@ func appendStart(starts []int, buf []byte, at int) []int {
 	return append(starts, at)
 }
 
-func split(buf []byte, starts []int) header {
-	h := make(header, 0, len(starts))
-	for i, at := range starts {
-		end := len(buf)
-		if i+1 < len(starts) {
-			end = starts[i+1]
-		}
-		raw := buf[at:end:end]
-		name, _, ok := bytes.Cut(raw, []byte{':'})
-		f := field{raw: raw}
-		if ok {
-			f.name = strings.ToLower(string(bytes.TrimRight(name, " \t")))
-		}
-		h = append(h, f)
+// fields splits the header; the fields hold as long as the text does.
+func (t *headerText) fields() header {
+	h := make(header, 0, len(t.starts))
+	for i := range t.starts {
+		raw := t.field(i)
+		h = append(h, field{raw: raw, name: strings.ToLower(string(fieldName(raw)))})
 	}
 	return h
+}
+
+func (t *headerText) field(i int) []byte {
+	end := len(t.buf)
+	if i+1 < len(t.starts) {
+		end = t.starts[i+1]
+	}
+	return t.buf[t.starts[i]:end:end]
+}
+
+// fieldName is what stands before the colon; nil without one.
+func fieldName(raw []byte) []byte {
+	name, _, ok := bytes.Cut(raw, []byte{':'})
+	if !ok {
+		return nil
+	}
+	return bytes.TrimRight(name, " \t")
+}
+
+// isSigned reports whether there is any field that verifying looks for.
+func (t *headerText) isSigned() bool {
+	for i := range t.starts {
+		name := fieldName(t.field(i))
+		for _, signing := range [...]string{"dkim-signature", "arc-seal", "arc-message-signature", "arc-authentication-results"} {
+			if len(name) == len(signing) && strings.EqualFold(string(name), signing) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // value is what stands after the colon, folds included.
@@ -129,7 +167,15 @@ func (p picker) pick(name string) int {
 var (
 	readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 32<<10) }}
 	chunks  = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
+	headers = sync.Pool{New: func() any { return new(headerText) }}
 )
+
+// release gives the memory back, unless a huge header made it huge.
+func (t *headerText) release() {
+	if cap(t.buf) <= 64<<10 && cap(t.starts) <= 1<<10 {
+		headers.Put(t)
+	}
+}
 
 // copyBody reads the rest of a message into the hashes.
 func copyBody(r io.Reader, hashes []*bodyHash) error {

@@ -11,17 +11,17 @@ import (
 // keyring looks the keys of one message up, each once, all at the same time.
 type keyring struct {
 	ctx    context.Context
-	lookup LookupTXT
+	lookup Lookup
 	byName map[string]*pendingKey
 }
 
-func newKeyring(ctx context.Context, lookup LookupTXT) *keyring {
-	return &keyring{ctx: ctx, lookup: lookup, byName: make(map[string]*pendingKey)}
+func newKeyring(ctx context.Context, lookup Lookup) *keyring {
+	return &keyring{ctx: ctx, lookup: lookup}
 }
 
 // pendingKey is a key that was asked for.
 type pendingKey struct {
-	done chan struct{}
+	done chan struct{} // nil: it is there
 	key  *record
 	err  error
 }
@@ -35,18 +35,30 @@ func (k *keyring) ask(s *signature) *pendingKey {
 	if p := k.byName[name]; p != nil {
 		return p
 	}
-	p := &pendingKey{done: make(chan struct{})}
+	p := &pendingKey{}
+	if k.byName == nil {
+		k.byName = make(map[string]*pendingKey)
+	}
 	k.byName[name] = p
+	if k.lookup.Recall != nil {
+		if texts, remembered, err := k.lookup.Recall(k.ctx, name); remembered {
+			p.key, p.err = readKey(texts, err)
+			return p
+		}
+	}
+	p.done = make(chan struct{})
 	go func() {
 		defer close(p.done)
-		p.key, p.err = k.fetch(name)
+		p.key, p.err = readKey(k.lookup.TXT(k.ctx, name))
 	}()
 	return p
 }
 
 // wait gives the key once it is there; its error is isTemporary or says what is wrong with the key.
 func (p *pendingKey) wait() (*record, error) {
-	<-p.done
+	if p.done != nil {
+		<-p.done
+	}
 	return p.key, p.err
 }
 
@@ -55,9 +67,8 @@ var errLookup = errors.New("the key could not be looked up")
 
 func isTemporary(err error) bool { return errors.Is(err, errLookup) }
 
-// fetch looks a key up (RFC 6376 3.6.2).
-func (k *keyring) fetch(name string) (*record, error) {
-	texts, err := k.lookup(k.ctx, name)
+// readKey makes a key of what a lookup gave (RFC 6376 3.6.2).
+func readKey(texts []string, err error) (*record, error) {
 	var de *net.DNSError
 	switch {
 	case errors.As(err, &de) && de.IsNotFound:

@@ -27,14 +27,14 @@ const clockSkew = 15 * time.Minute
 // error is one of reading the message, or ErrHeaderTooBig; what is wrong with a signature is in its Verification. The
 // keys are looked up at the same time while the body is read, once.
 func Verify(ctx context.Context, r io.ReaderAt, size int64, lookup LookupTXT, now time.Time) ([]Verification, error) {
-	list, _, err := examine(ctx, r, size, examination{signatures: newKeyring(ctx, lookup), now: now})
+	list, _, err := examine(r, size, examination{signatures: newKeyring(ctx, Lookup{TXT: lookup}), now: now})
 	return list, err
 }
 
 // VerifyAll is Verify and VerifyARC in one reading of the message. The keys of signatures and of seals are asked for by
-// two functions, so that the one cannot use up what the other may ask.
-func VerifyAll(ctx context.Context, r io.ReaderAt, size int64, signatures, seals LookupTXT, now time.Time) ([]Verification, Chain, error) {
-	return examine(ctx, r, size, examination{signatures: newKeyring(ctx, signatures), seals: newKeyring(ctx, seals), now: now})
+// two lookups, so that the one cannot use up what the other may ask.
+func VerifyAll(ctx context.Context, r io.ReaderAt, size int64, signatures, seals Lookup, now time.Time) ([]Verification, Chain, error) {
+	return examine(r, size, examination{signatures: newKeyring(ctx, signatures), seals: newKeyring(ctx, seals), now: now})
 }
 
 // examination is what one reading of a message looks for; a keyring that is nil leaves its part out.
@@ -43,14 +43,23 @@ type examination struct {
 	now               time.Time
 }
 
-func examine(ctx context.Context, r io.ReaderAt, size int64, x examination) ([]Verification, Chain, error) {
+func examine(r io.ReaderAt, size int64, x examination) ([]Verification, Chain, error) {
 	br := readers.Get().(*bufio.Reader)
 	defer readers.Put(br)
 	br.Reset(io.NewSectionReader(r, 0, size))
-	h, err := readHeader(br)
-	if err != nil {
+	text := headers.Get().(*headerText)
+	defer text.release()
+	if err := text.read(br); err != nil {
 		return nil, Chain{}, err
 	}
+	if !text.isSigned() {
+		return nil, Chain{Result: ResultNone}, nil
+	}
+	return x.verify(text.fields(), br)
+}
+
+// verify goes on behind the header.
+func (x examination) verify(h header, body io.Reader) ([]Verification, Chain, error) {
 	var all []*signature
 	if x.signatures != nil {
 		all = h.signatures(x.now)
@@ -68,10 +77,9 @@ func examine(ctx context.Context, r io.ReaderAt, size int64, x examination) ([]V
 		chain.ask(x.seals, bodies)
 	}
 	if len(bodies) > 0 {
-		err = copyBody(br, bodies.list())
-	}
-	if err != nil {
-		return nil, Chain{}, err
+		if err := copyBody(body, bodies.list()); err != nil {
+			return nil, Chain{}, err
+		}
 	}
 	sums := bodies.sums()
 	list := make([]Verification, 0, len(all))

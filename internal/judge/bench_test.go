@@ -183,11 +183,11 @@ func (f *bench) address(text string) address.Address {
 // judged judges and wants the message to be taken.
 func (f *bench) judged(a *judge.Arrival) *judge.Judgement {
 	j, err := f.Judge.Judge(context.Background(), a)
-	if err == nil {
-		err = j.Answer()
-	}
 	if err != nil {
 		f.Fatal(err)
+	}
+	if refusal := j.Answer(); refusal != nil {
+		f.Fatal(refusal)
 	}
 	return j
 }
@@ -251,8 +251,8 @@ func BenchmarkStages(b *testing.B) {
 				return err
 			}},
 			{"senders", func() error {
-				_, err := f.Auth.Examine(context.Background(), mailauth.Request{Client: a.Client, Helo: a.Helo, From: a.From, Header: a.Parsed.Header,
-					Content: a.Content, Size: a.Size, IPRev: true})
+				_, err := f.Auth.Begin(context.Background(), mailauth.Request{Client: a.Client, Helo: a.Helo, From: a.From, Header: a.Parsed.Header,
+					Content: a.Content, Size: a.Size, IPRev: true})()
 				return err
 			}},
 			{"read", func() error {

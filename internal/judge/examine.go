@@ -27,7 +27,7 @@ type inquiry struct {
 
 	// running are those who read the message, or wait for others; nobody may do so when it is gone.
 	running  sync.WaitGroup
-	auth     chan authenticated
+	auth     func() (mailauth.Results, error)
 	spam     chan scanned
 	virus    chan scanned
 	domains  chan dnsbl.DomainVerdict
@@ -50,16 +50,13 @@ type scanned struct {
 	err    error
 }
 
-type authenticated struct {
-	results mailauth.Results
-	err     error
-}
-
 // Judge examines a message and decides for each recipient. The error is one of reading the message.
 func (j *Judge) Judge(ctx context.Context, a *Arrival) (*Judgement, error) {
 	i := &inquiry{Judge: j, a: a, began: j.Clock.Now()}
+	ctx, cancel := context.WithCancel(ctx)
 	i.startWaiting(ctx)
 	defer i.running.Wait()
+	defer cancel()
 	err := i.read(ctx)
 	if i.findings != nil {
 		defer i.findings.Close()
@@ -85,12 +82,8 @@ func (j *Judge) Judge(ctx context.Context, a *Arrival) (*Judgement, error) {
 // when the message turns out to be unreadable.
 func (i *inquiry) startWaiting(ctx context.Context) {
 	a := i.a
-	i.auth = make(chan authenticated, 1)
-	i.running.Go(func() {
-		r, err := i.Auth.Examine(ctx, mailauth.Request{Client: a.Client, Helo: a.Helo, From: a.From, Header: a.Parsed.Header,
-			Content: a.Content, Size: a.Size, TrustedSealers: i.TrustedSealers(), IPRev: i.Names})
-		i.auth <- authenticated{r, err}
-	})
+	i.auth = i.Auth.Begin(ctx, mailauth.Request{Client: a.Client, Helo: a.Helo, From: a.From, Header: a.Parsed.Header,
+		Content: a.Content, Size: a.Size, TrustedSealers: i.TrustedSealers(), IPRev: i.Names})
 	s := i.Scanners()
 	i.spam, i.virus = i.scan(ctx, s.Spam), i.scan(ctx, s.Virus)
 	if s.Spam != nil {
@@ -145,11 +138,11 @@ func (i *inquiry) read(ctx context.Context) error {
 
 // gather waits for the answers and makes checks of them.
 func (i *inquiry) gather(ctx context.Context) error {
-	auth := <-i.auth
-	if auth.err != nil {
-		return auth.err
+	var err error
+	if i.results, err = i.auth(); err != nil {
+		return err
 	}
-	i.results, i.dmarc = auth.results, demandOf(auth.results.DMARC, i.Policies)
+	i.dmarc = demandOf(i.results.DMARC, i.Policies)
 	i.findings.Named(confirmedName(i.results.IPRev))
 	if len(i.a.Claimed) > 0 {
 		i.checks = append(i.checks, i.claim())

@@ -31,7 +31,9 @@ import (
 
 // Authenticator finds out who sent a message; *mailauth.Checker is one.
 type Authenticator interface {
-	Examine(ctx context.Context, q mailauth.Request) (mailauth.Results, error)
+	// Begin starts what waits for the DNS. The function it gives does the rest, on the caller's goroutine, and is called
+	// once, or never if ctx ends.
+	Begin(ctx context.Context, q mailauth.Request) func() (mailauth.Results, error)
 }
 
 // DomainLists answers about domains; *dnsbl.Checker is one.

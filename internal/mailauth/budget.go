@@ -22,14 +22,25 @@ var errBudget = fmt.Errorf("%w (%w)", spf.ErrBudget, dkim.ErrTooMany)
 // takes them from another, least of all from DMARC's policy; what is left over is for whoever needs more.
 type budget struct {
 	left                               atomic.Int64
-	spf, helo, dkim, arc, dmarc, iprev *share
+	spf, helo, dkim, arc, dmarc, iprev share
 }
 
-// share is a part's way to the DNS.
+// share is a part's way to the DNS. What the resolver remembers counts like what is asked, so that a message comes to the
+// same whatever is remembered.
 type share struct {
 	from *budget
 	own  atomic.Int64
 	dns  Resolver
+	// memory is what dns remembers; nil if it remembers nothing.
+	memory Resolver
+	// recalling: only memory is asked. missed: that was not enough. borrowed was taken from what is left over meanwhile.
+	recalling, missed bool
+	borrowed          int64
+}
+
+// remembering is a resolver that can tell without waiting what it remembers; *resolver.Resolver is one.
+type remembering interface {
+	Memory() resolver.Memory
 }
 
 func (c *Checker) newBudget() *budget {
@@ -39,55 +50,106 @@ func (c *Checker) newBudget() *budget {
 	}
 	b := &budget{}
 	b.left.Store(total)
-	part := func(percent int64) *share {
-		s := &share{from: b, dns: c.Resolver}
+	var memory Resolver
+	if r, ok := c.Resolver.(remembering); ok {
+		memory = r.Memory()
+	}
+	part := func(s *share, percent int64) {
+		s.from, s.dns, s.memory = b, c.Resolver, memory
 		n := total * percent / 100
 		s.own.Store(n)
 		b.left.Add(-n)
-		return s
 	}
-	b.spf, b.helo, b.dkim, b.arc, b.dmarc, b.iprev = part(15), part(5), part(10), part(6), part(20), part(4)
+	part(&b.spf, 15)
+	part(&b.helo, 5)
+	part(&b.dkim, 10)
+	part(&b.arc, 6)
+	part(&b.dmarc, 20)
+	part(&b.iprev, 4)
 	return b
 }
 
 // take counts one question.
 func (s *share) take() error {
-	if s.own.Add(-1) >= 0 || s.from.left.Add(-1) >= 0 {
+	if s.own.Add(-1) >= 0 {
+		return nil
+	}
+	if s.recalling {
+		s.borrowed++
+	}
+	if s.from.left.Add(-1) >= 0 {
 		return nil
 	}
 	return errBudget
 }
 
-// asking is a question to the resolver that is counted.
-func asking[K, V any](ctx context.Context, s *share, ask func(context.Context, K) (resolver.Answer[V], error), what K) (resolver.Answer[V], error) {
+// recall runs a check on what the resolver remembers, and reports whether that was enough. If not it is as if it had not
+// been run. Nobody else uses the share meanwhile.
+func (s *share) recall(check func()) bool {
+	if s.memory == nil {
+		return false
+	}
+	own := s.own.Load()
+	s.recalling = true
+	check()
+	s.recalling = false
+	if s.missed {
+		s.own.Store(own)
+		s.from.left.Add(s.borrowed)
+	}
+	return !s.missed
+}
+
+// asking is a question that is counted.
+func asking[K, V any](ctx context.Context, s *share, ask func(Resolver, context.Context, K) (resolver.Answer[V], error), what K) (resolver.Answer[V], error) {
 	if err := s.take(); err != nil {
 		return resolver.Answer[V]{}, err
 	}
-	return ask(ctx, what)
+	if !s.recalling {
+		return ask(s.dns, ctx, what)
+	}
+	a, err := ask(s.memory, ctx, what)
+	s.missed = s.missed || err == resolver.ErrNotRemembered
+	return a, err
 }
 
 func (s *share) TXT(ctx context.Context, name string) (resolver.Answer[string], error) {
-	return asking(ctx, s, s.dns.TXT, name)
+	return asking(ctx, s, Resolver.TXT, name)
 }
 
 func (s *share) MX(ctx context.Context, name string) (resolver.Answer[resolver.MX], error) {
-	return asking(ctx, s, s.dns.MX, name)
+	return asking(ctx, s, Resolver.MX, name)
 }
 
 func (s *share) LookupA(ctx context.Context, name string) (resolver.Answer[netip.Addr], error) {
-	return asking(ctx, s, s.dns.LookupA, name)
+	return asking(ctx, s, Resolver.LookupA, name)
 }
 
 func (s *share) LookupAAAA(ctx context.Context, name string) (resolver.Answer[netip.Addr], error) {
-	return asking(ctx, s, s.dns.LookupAAAA, name)
+	return asking(ctx, s, Resolver.LookupAAAA, name)
 }
 
 func (s *share) LookupPTR(ctx context.Context, ip netip.Addr) (resolver.Answer[string], error) {
-	return asking(ctx, s, s.dns.LookupPTR, ip)
+	return asking(ctx, s, Resolver.LookupPTR, ip)
 }
 
-// keys is TXT for dkim.
-func (s *share) keys(ctx context.Context, name string) ([]string, error) {
-	a, err := s.TXT(ctx, name)
-	return a.Values, err
+// keys is how dkim asks for keys.
+func (s *share) keys() dkim.Lookup {
+	l := dkim.Lookup{TXT: func(ctx context.Context, name string) ([]string, error) {
+		a, err := s.TXT(ctx, name)
+		return a.Values, err
+	}}
+	if s.memory != nil {
+		l.Recall = func(ctx context.Context, name string) ([]string, bool, error) {
+			a, err := s.memory.TXT(ctx, name)
+			if err == resolver.ErrNotRemembered {
+				return nil, false, nil
+			}
+			if short := s.take(); short != nil {
+				return nil, true, short
+			}
+			return a.Values, true, err
+		}
+	}
+	return l
 }

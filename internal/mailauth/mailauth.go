@@ -5,7 +5,8 @@
 // whether the client's name is its own. DMARC (RFC 7489 and 9989, package dmarc) joins them to the domain that a person
 // sees as the author's, and says what that domain asks for when nothing fits.
 //
-// The road starts in [Checker.Examine] with a message and where it came from. All that waits for the DNS waits at the same
+// The road starts in [Checker.Examine] with a message and where it came from, or in [Checker.Begin] for whoever has other
+// work to do meanwhile. All that waits for the DNS waits at the same
 // time, under one deadline and one budget of questions (budget.go). It ends in one [Results] value, from which the road in
 // decides, which writes the one Authentication-Results field (package authres) and the checks of the verdict's trace.
 package mailauth
@@ -112,17 +113,6 @@ type Request struct {
 	TrustedSealers []string
 	// IPRev asks for the client's name as well.
 	IPRev bool
-}
-
-// Check runs SPF for the envelope and DKIM for the message. It fails only when the message cannot be read.
-func (c *Checker) Check(ctx context.Context, client netip.Addr, helo string, from address.Address, message io.ReaderAt, size int64) (Results, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
-	defer cancel()
-	b := c.newBudget()
-	done := make(chan SPF, 1)
-	go func() { done <- c.checkSPF(ctx, b.spf, client, helo, from) }()
-	signatures, err := dkim.Verify(ctx, message, size, b.dkim.keys, c.Clock.Now())
-	return Results{Client: client, HeloName: helo, From: from, SPF: <-done, DKIM: signatures}, err
 }
 
 // CheckSPF asks whether client may send for the reverse-path, or for the HELO name when that is null.

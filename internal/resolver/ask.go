@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"postern/internal/clock"
 )
 
 const (
@@ -31,22 +33,23 @@ type entry struct {
 	authentic bool
 	expires   time.Time
 	failure   error // ErrNoDomain or ErrNoData
+	clock     clock.Clock
 }
 
 // ask answers from memory, joins the same question on its way, or resolves.
 func (r *Resolver) ask(ctx context.Context, name string, qtype uint16) (*entry, error) {
-	fqdn, ok := canonical(name)
-	if !ok {
-		return nil, notAName(name)
-	}
-	key := strconv.Itoa(int(qtype)) + " " + fqdn
-	if e := r.cache.get(key); e != nil {
-		return finish(e, name)
+	key, e, err := r.recall(name, qtype)
+	if e != nil || err != nil {
+		return e, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, temporary(name, "", err)
 	}
-	flight := r.flights.DoChan(key, func() (any, error) {
+	fqdn := key.fqdn()
+	flight := r.flights.DoChan(strconv.Itoa(int(qtype))+" "+fqdn, func() (any, error) {
+		if e := r.cache.get(key); e != nil {
+			return e, nil // the same question came back while this one was on its way here
+		}
 		// The question outlives an asker that gives up: others may wait for it, and the cache wants it.
 		total := r.timeout * time.Duration(r.attempts*max(1, len(r.servers))+1)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), total)
@@ -68,6 +71,20 @@ func (r *Resolver) ask(ctx context.Context, name string, qtype uint16) (*entry, 
 	}
 }
 
+// recall answers from memory; without an error and an entry nothing is remembered under the key.
+func (r *Resolver) recall(name string, qtype uint16) (cacheKey, *entry, error) {
+	canonical, ok := canonical(name)
+	if !ok {
+		return cacheKey{}, nil, notAName(name)
+	}
+	key := cacheKey{canonical, qtype}
+	e := r.cache.get(key)
+	if e != nil && e.failure != nil {
+		return key, nil, dnsError(name, "", e.failure)
+	}
+	return key, e, nil
+}
+
 func finish(e *entry, name string) (*entry, error) {
 	if e.failure != nil {
 		return nil, dnsError(name, "", e.failure)
@@ -77,7 +94,7 @@ func finish(e *entry, name string) (*entry, error) {
 
 // resolve asks and follows aliases, those in the answer and, where a server leaves the rest to us, by asking again.
 func (r *Resolver) resolve(ctx context.Context, name string, qtype uint16) (*entry, error) {
-	e := &entry{name: name, authentic: true, expires: r.clock.Now().Add(r.maxTTL)}
+	e := &entry{name: name, authentic: true, expires: r.clock.Now().Add(r.maxTTL), clock: r.clock}
 	seen := map[string]bool{name: true}
 	for {
 		m, trusted, err := r.exchange(ctx, e.name, qtype)
@@ -147,28 +164,37 @@ func negativeTTL(m *dns.Msg) time.Duration {
 
 func bounded(list []dns.RR) []dns.RR { return list[:min(len(list), maxRecords)] }
 
-// canonical is name as it goes into questions: absolute, lower case. A name that cannot be in the DNS is none.
+// canonical is name as answers are kept under it: lower case, without the final dot, "" for the root. A name that cannot be
+// in the DNS is none.
 func canonical(name string) (string, bool) {
-	if name == "" || len(name) > 1000 {
+	if name == "." {
+		return "", true
+	}
+	name = strings.TrimSuffix(name, ".")
+	if name == "" || len(name) > 253 { // 255 bytes on the wire (RFC 1035 2.3.4)
 		return "", false
 	}
+	label, upper := 0, false
 	for i := range len(name) {
-		if name[i] <= ' ' || name[i] >= 0x7f || name[i] == '\\' {
+		c := name[i]
+		switch {
+		case c <= ' ' || c >= 0x7f || c == '\\':
 			return "", false
+		case c != '.':
+			if label++; label > 63 {
+				return "", false
+			}
+			upper = upper || c >= 'A' && c <= 'Z'
+		case label == 0:
+			return "", false
+		default:
+			label = 0
 		}
 	}
-	fqdn := strings.ToLower(dns.Fqdn(name))
-	if fqdn == "." {
-		return fqdn, true
+	if upper {
+		name = strings.ToLower(name)
 	}
-	wire := 1
-	for label := range strings.SplitSeq(strings.TrimSuffix(fqdn, "."), ".") {
-		if label == "" || len(label) > 63 {
-			return "", false
-		}
-		wire += len(label) + 1
-	}
-	return fqdn, wire <= 255
+	return name, label > 0
 }
 
 // IsTemporary reports whether err means that no answer came and asking later may help.

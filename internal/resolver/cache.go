@@ -12,20 +12,29 @@ type cache struct {
 	mu    sync.Mutex
 	size  int
 	clock clock.Clock
-	byKey map[string]*list.Element
+	byKey map[cacheKey]*list.Element
 	order *list.List // of *kept, most recently used first
 }
 
+// cacheKey is a question: a canonical name and a type.
+type cacheKey struct {
+	name  string
+	qtype uint16
+}
+
+// fqdn is the name as it goes into questions.
+func (k cacheKey) fqdn() string { return k.name + "." }
+
 type kept struct {
-	key   string
+	key   cacheKey
 	entry *entry
 }
 
 func newCache(size int, c clock.Clock) *cache {
-	return &cache{size: size, clock: c, byKey: make(map[string]*list.Element), order: list.New()}
+	return &cache{size: size, clock: c, byKey: make(map[cacheKey]*list.Element), order: list.New()}
 }
 
-func (c *cache) get(key string) *entry {
+func (c *cache) get(key cacheKey) *entry {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	el, ok := c.byKey[key]
@@ -42,7 +51,7 @@ func (c *cache) get(key string) *entry {
 }
 
 // put keeps an entry; one that is already over, as with a TTL of zero, is not kept.
-func (c *cache) put(key string, e *entry) {
+func (c *cache) put(key cacheKey, e *entry) {
 	if c.size <= 0 || !c.clock.Now().Before(e.expires) {
 		return
 	}

@@ -13,51 +13,29 @@ import (
 
 // TXT gives the texts at name, the strings of each record joined (RFC 7208 3.3, RFC 6376 3.6.2.2).
 func (r *Resolver) TXT(ctx context.Context, name string) (Answer[string], error) {
-	return values(ctx, r, name, dns.TypeTXT, func(rr dns.RR) (string, bool) {
-		txt, ok := rr.(*dns.TXT)
-		if !ok {
-			return "", false
-		}
-		return unescape(strings.Join(txt.Txt, "")), true
-	})
+	return values(ctx, r.ask, name, dns.TypeTXT, txtValue)
 }
 
 // MX gives the mail exchangers of name, the most preferred first. Hosts are lower case without the final dot, but for
 // the "." of a null MX.
 func (r *Resolver) MX(ctx context.Context, name string) (Answer[MX], error) {
-	a, err := values(ctx, r, name, dns.TypeMX, func(rr dns.RR) (MX, bool) {
-		mx, ok := rr.(*dns.MX)
-		if !ok {
-			return MX{}, false
-		}
-		return MX{Host: host(mx.Mx), Preference: mx.Preference}, true
-	})
+	return exchangers(ctx, r.ask, name)
+}
+
+func exchangers(ctx context.Context, ask asking, name string) (Answer[MX], error) {
+	a, err := values(ctx, ask, name, dns.TypeMX, mxValue)
 	slices.SortStableFunc(a.Values, func(x, y MX) int { return int(x.Preference) - int(y.Preference) })
 	return a, err
 }
 
 // LookupA gives the IPv4 addresses of name.
 func (r *Resolver) LookupA(ctx context.Context, name string) (Answer[netip.Addr], error) {
-	return values(ctx, r, name, dns.TypeA, func(rr dns.RR) (netip.Addr, bool) {
-		a, ok := rr.(*dns.A)
-		if !ok {
-			return netip.Addr{}, false
-		}
-		ip, ok := netip.AddrFromSlice(a.A.To4())
-		return ip, ok
-	})
+	return values(ctx, r.ask, name, dns.TypeA, aValue)
 }
 
 // LookupAAAA gives the IPv6 addresses of name.
 func (r *Resolver) LookupAAAA(ctx context.Context, name string) (Answer[netip.Addr], error) {
-	return values(ctx, r, name, dns.TypeAAAA, func(rr dns.RR) (netip.Addr, bool) {
-		a, ok := rr.(*dns.AAAA)
-		if !ok {
-			return netip.Addr{}, false
-		}
-		ip, ok := netip.AddrFromSlice(a.AAAA.To16())
-		return ip, ok
-	})
+	return values(ctx, r.ask, name, dns.TypeAAAA, aaaaValue)
 }
 
 // LookupHost gives the IPv6 and IPv4 addresses of name, asked for at the same time. One kind is enough: an error comes
@@ -95,22 +73,20 @@ func (r *Resolver) LookupHost(ctx context.Context, name string) (Answer[netip.Ad
 
 // LookupPTR gives the names of an address, lower case without the final dot.
 func (r *Resolver) LookupPTR(ctx context.Context, ip netip.Addr) (Answer[string], error) {
+	return pointers(ctx, r.ask, ip)
+}
+
+func pointers(ctx context.Context, ask asking, ip netip.Addr) (Answer[string], error) {
 	name, err := dns.ReverseAddr(ip.Unmap().WithZone("").String())
 	if err != nil {
 		return Answer[string]{}, notAName(ip.String())
 	}
-	return values(ctx, r, name, dns.TypePTR, func(rr dns.RR) (string, bool) {
-		ptr, ok := rr.(*dns.PTR)
-		if !ok {
-			return "", false
-		}
-		return host(ptr.Ptr), true
-	})
+	return values(ctx, ask, name, dns.TypePTR, ptrValue)
 }
 
 // TLSA gives the records of RFC 6698 at name, such as "_25._tcp.mx.example.test".
 func (r *Resolver) TLSA(ctx context.Context, name string) (Answer[TLSA], error) {
-	return values(ctx, r, name, dns.TypeTLSA, tlsaValue)
+	return values(ctx, r.ask, name, dns.TypeTLSA, tlsaValue)
 }
 
 // LookupTXT is TXT in the form of net.Resolver.
@@ -162,15 +138,18 @@ func (r *Resolver) LookupAddr(ctx context.Context, addr string) ([]string, error
 	return list, nil
 }
 
+// asking gives the answer to a question: Resolver.ask, or Memory.ask.
+type asking func(ctx context.Context, name string, qtype uint16) (*entry, error)
+
 // values asks and turns the records of the answer into values; records that do not turn are left out.
-func values[T any](ctx context.Context, r *Resolver, name string, qtype uint16, value func(dns.RR) (T, bool)) (Answer[T], error) {
-	e, err := r.ask(ctx, name, qtype)
+func values[T any](ctx context.Context, ask asking, name string, qtype uint16, value func(dns.RR) (T, bool)) (Answer[T], error) {
+	e, err := ask(ctx, name, qtype)
 	if err != nil {
 		return Answer[T]{}, err
 	}
 	a := Answer[T]{
 		Values:    make([]T, 0, len(e.records)),
-		TTL:       max(0, e.expires.Sub(r.clock.Now())).Truncate(time.Second),
+		TTL:       max(0, e.expires.Sub(e.clock.Now())).Truncate(time.Second),
 		Authentic: e.authentic,
 		Name:      e.name,
 	}
@@ -183,6 +162,46 @@ func values[T any](ctx context.Context, r *Resolver, name string, qtype uint16, 
 		return a, dnsError(name, "", ErrNoData)
 	}
 	return a, nil
+}
+
+func txtValue(rr dns.RR) (string, bool) {
+	txt, ok := rr.(*dns.TXT)
+	if !ok {
+		return "", false
+	}
+	return unescape(strings.Join(txt.Txt, "")), true
+}
+
+func mxValue(rr dns.RR) (MX, bool) {
+	mx, ok := rr.(*dns.MX)
+	if !ok {
+		return MX{}, false
+	}
+	return MX{Host: host(mx.Mx), Preference: mx.Preference}, true
+}
+
+func aValue(rr dns.RR) (netip.Addr, bool) {
+	a, ok := rr.(*dns.A)
+	if !ok {
+		return netip.Addr{}, false
+	}
+	return netip.AddrFromSlice(a.A.To4())
+}
+
+func aaaaValue(rr dns.RR) (netip.Addr, bool) {
+	a, ok := rr.(*dns.AAAA)
+	if !ok {
+		return netip.Addr{}, false
+	}
+	return netip.AddrFromSlice(a.AAAA.To16())
+}
+
+func ptrValue(rr dns.RR) (string, bool) {
+	ptr, ok := rr.(*dns.PTR)
+	if !ok {
+		return "", false
+	}
+	return host(ptr.Ptr), true
 }
 
 func tlsaValue(rr dns.RR) (TLSA, bool) {

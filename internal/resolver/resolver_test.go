@@ -262,6 +262,41 @@ func TestTheSameQuestionAtOnceIsAskedOnce(t *testing.T) {
 	}
 }
 
+func TestMemoryAnswersWhatWasAskedAndNothingElse(t *testing.T) {
+	r, s := start(t, resolver.Options{})
+	m := r.Memory()
+	ctx := t.Context()
+	if _, err := m.LookupA(ctx, "mx1.example.test"); !errors.Is(err, resolver.ErrNotRemembered) {
+		t.Errorf("before: %v", err)
+	}
+	want, err := r.LookupA(ctx, "mx1.example.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.LookupA(ctx, "nothing.example.test"); !resolver.IsNotFound(err) {
+		t.Fatal(err)
+	}
+	asked := s.Asked("")
+	for _, name := range []string{"mx1.example.test", "MX1.Example.TEST."} {
+		got, err := m.LookupA(ctx, name)
+		if err != nil || !slices.Equal(got.Values, want.Values) {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+	if _, err := m.LookupA(ctx, "nothing.example.test"); !errors.Is(err, resolver.ErrNoDomain) {
+		t.Errorf("what is not there: %v", err)
+	}
+	if _, err := m.TXT(ctx, "mx1.example.test"); !errors.Is(err, resolver.ErrNotRemembered) {
+		t.Errorf("another type: %v", err)
+	}
+	if _, err := m.TXT(ctx, "not a name"); !resolver.IsNotFound(err) {
+		t.Errorf("no name: %v", err)
+	}
+	if n := s.Asked(""); n != asked {
+		t.Errorf("%d questions", n-asked)
+	}
+}
+
 func TestOneAskerGivingUpDoesNotFailTheOthers(t *testing.T) {
 	r, s := start(t, resolver.Options{Timeout: 150 * time.Millisecond, Attempts: 1})
 	s.SetFailure("slow.test", testdns.Timeout())

@@ -14,7 +14,7 @@ type SRV struct {
 
 // SRV gives the records at name, such as "_imaps._tcp.example.test", in the order in which they came.
 func (r *Resolver) SRV(ctx context.Context, name string) (Answer[SRV], error) {
-	return values(ctx, r, name, dns.TypeSRV, func(rr dns.RR) (SRV, bool) {
+	return values(ctx, r.ask, name, dns.TypeSRV, func(rr dns.RR) (SRV, bool) {
 		s, ok := rr.(*dns.SRV)
 		if !ok {
 			return SRV{}, false
