@@ -13,7 +13,7 @@ import (
 // is quoted or replaced, so that it says nothing but itself; no line is longer than 998 bytes.
 func (r Results) Field(authservID string) []byte {
 	const name = "Authentication-Results: "
-	return append(r.authres(authservID).Append([]byte(name), len(name)), '\r', '\n')
+	return append(r.authres(authservID).Append(append(make([]byte, 0, 768), name...), len(name)), '\r', '\n')
 }
 
 // ARCResults is what a new ARC set says of the message: the value of the same field, for [dkim.Sealing].

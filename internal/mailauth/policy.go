@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"postern/dkim"
 	"postern/internal/mailauth/dmarc"
@@ -163,8 +164,7 @@ func isTemporary(err error) bool { return err != nil && !errors.Is(err, spf.ErrB
 
 // add joins one author's outcome to that of all: the strictest of those that did not pass decides (RFC 9989 5.3.1).
 func (d *DMARC) add(a Author) {
-	severity := map[Status]int{None: 1, Pass: 2, TempError: 3, PermError: 4, Fail: 5}
-	if d.Status == None && len(d.Authors) == 0 || severity[a.Status] > severity[d.Status] {
+	if d.Status == None && len(d.Authors) == 0 || severity(a.Status) > severity(d.Status) {
 		d.Status, d.Reason = a.Status, a.Reason
 	}
 	d.Authors = append(d.Authors, a)
@@ -180,4 +180,8 @@ func (d *DMARC) add(a Author) {
 	}
 	d.Unsure = a.Unsure && (first || d.Unsure)
 	d.Disposition = dmarc.Stricter(d.Disposition, a.Disposition)
+}
+
+func severity(s Status) int {
+	return slices.Index([]Status{None, Pass, TempError, PermError, Fail}, s)
 }

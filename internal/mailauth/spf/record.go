@@ -59,7 +59,7 @@ func isRecord(text string) bool {
 
 // parseRecord reads an SPF record. An error anywhere makes all of it void (RFC 7208 4.6).
 func parseRecord(text string) (*record, error) {
-	r := &record{}
+	r := &record{directives: make([]directive, 0, min(strings.Count(text, " "), 16))}
 	for term := range strings.SplitSeq(text[len("v=spf1"):], " ") {
 		if term == "" {
 			continue
@@ -116,8 +116,14 @@ func (r *record) parseModifier(name, value string) error {
 func parseDirective(term string) (directive, error) {
 	d := directive{text: term, result: Pass, v4: 32, v6: 128}
 	switch term[0] {
-	case '+', '-', '~', '?':
-		d.result = map[byte]Result{'+': Pass, '-': Fail, '~': SoftFail, '?': Neutral}[term[0]]
+	case '-':
+		d.result = Fail
+	case '~':
+		d.result = SoftFail
+	case '?':
+		d.result = Neutral
+	}
+	if strings.IndexByte("+-~?", term[0]) >= 0 {
 		term = term[1:]
 	}
 	end := strings.IndexAny(term, ":/")
@@ -129,14 +135,19 @@ func parseDirective(term string) (directive, error) {
 	switch name {
 	case "all":
 		err = noArgument(rest)
-	case "include", "exists":
-		d.kind = map[string]kind{"include": include, "exists": exists}[name]
+	case "include":
+		d.kind = include
+		d.spec, err = target(rest, false)
+	case "exists":
+		d.kind = exists
 		d.spec, err = target(rest, false)
 	case "ptr":
 		d.kind = pointer
 		d.spec, err = target(rest, true)
 	case "a", "mx":
-		d.kind = map[string]kind{"a": addresses, "mx": exchangers}[name]
+		if d.kind = addresses; name == "mx" {
+			d.kind = exchangers
+		}
 		if rest, err = d.cutLengths(rest); err == nil {
 			d.spec, err = target(rest, true)
 		}
