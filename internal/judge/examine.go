@@ -19,6 +19,9 @@ import (
 // maxDomains bounds the domains of a message that lists are asked about.
 const maxDomains = 15
 
+// usualChecks is how many checks a message has, as a rule.
+const usualChecks = 10
+
 // inquiry is one message under examination.
 type inquiry struct {
 	*Judge
@@ -52,7 +55,7 @@ type scanned struct {
 
 // Judge examines a message and decides for each recipient. The error is one of reading the message.
 func (j *Judge) Judge(ctx context.Context, a *Arrival) (*Judgement, error) {
-	i := &inquiry{Judge: j, a: a, began: j.Clock.Now()}
+	i := &inquiry{Judge: j, a: a, began: j.Clock.Now(), checks: make([]verdict.Check, 0, usualChecks)}
 	ctx, cancel := context.WithCancel(ctx)
 	i.startWaiting(ctx)
 	defer i.running.Wait()

@@ -16,12 +16,11 @@ const maxDetail = 300
 // Checks gives the results for a verdict's trace: spf, dkim, arc, dmarc and, if it was asked for, iprev. They are worth no
 // points here; the antispam engine says what they are worth.
 func (r Results) Checks() []verdict.Check {
-	list := []verdict.Check{
+	list := append(make([]verdict.Check, 0, 5),
 		check(verdict.CheckSPF, string(r.SPF.Status), r.spfDetail(), r.took.spf),
 		r.dkimCheck(),
 		check(verdict.CheckARC, string(r.ARC.Result), r.arcDetail(), r.took.signatures),
-		check(verdict.CheckDMARC, string(r.DMARC.Status), r.dmarcDetail(), r.took.dmarc),
-	}
+		check(verdict.CheckDMARC, string(r.DMARC.Status), r.dmarcDetail(), r.took.dmarc))
 	if r.IPRev.Status != "" {
 		list = append(list, check(verdict.CheckIPRev, string(r.IPRev.Status), r.IPRev.Name, r.took.iprev))
 	}
