@@ -143,6 +143,29 @@ func (c *Checker) ask(ctx context.Context, z Zone, key, name string) zoneAnswer 
 		return zoneAnswer{errors: []ZoneError{{Zone: z.Name, Problem: NoAnswer, Cause: errResting}}}
 	}
 	answer, err := c.o.Resolver.LookupA(ctx, name+"."+z.queryZone(key))
+	return c.hear(ctx, z, answer, err)
+}
+
+// recall answers as ask does where that need not wait.
+func (c *Checker) recall(ctx context.Context, z Zone, key, name string) (a zoneAnswer, remembered bool) {
+	memory, ok := c.o.Resolver.(remembering)
+	if !ok || c.resting(z) {
+		return zoneAnswer{}, false
+	}
+	answer, err := memory.Memory().LookupA(ctx, name+"."+z.queryZone(key))
+	if err == resolver.ErrNotRemembered {
+		return zoneAnswer{}, false
+	}
+	return c.hear(ctx, z, answer, err), true
+}
+
+// remembering is a resolver that can tell without waiting what it remembers; *resolver.Resolver is one.
+type remembering interface {
+	Memory() resolver.Memory
+}
+
+// hear notes what a zone answered, or that it did not.
+func (c *Checker) hear(ctx context.Context, z Zone, answer resolver.Answer[netip.Addr], err error) zoneAnswer {
 	if resolver.IsNotFound(err) {
 		c.answered(z)
 		return zoneAnswer{}

@@ -29,12 +29,13 @@ type DomainListing struct {
 	Listing
 }
 
-// CheckDomains asks all zones at once about domains, in lower-case A-labels: those that a message links to and its author's.
-// Addresses in numbers are passed over: lists of domains answer them with an error.
-func (c *Checker) CheckDomains(ctx context.Context, domains []string) DomainVerdict {
+// BeginDomains asks all zones at once about domains, in lower-case A-labels: those that a message links to and its author's.
+// What it returns waits for the answers; where all are remembered there is nothing to wait for. Addresses in numbers are
+// passed over: lists of domains answer them with an error.
+func (c *Checker) BeginDomains(ctx context.Context, domains []string) (wait func() DomainVerdict) {
 	cfg := c.o.Config()
 	if cfg.Disabled || len(cfg.Zones) == 0 {
-		return DomainVerdict{}
+		return func() DomainVerdict { return DomainVerdict{} }
 	}
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = 5 * time.Second
@@ -47,16 +48,22 @@ func (c *Checker) CheckDomains(ctx context.Context, domains []string) DomainVerd
 	}
 	zones := cfg.Zones[:min(len(cfg.Zones), maxZones)]
 	answers := make([]zoneAnswer, len(names)*len(zones))
-	ctx, cancel := context.WithTimeout(ctx, cfg.Timeout)
-	defer cancel()
-	var asking sync.WaitGroup
+	asking, cancel := context.WithTimeout(ctx, cfg.Timeout)
+	var open sync.WaitGroup
 	for i, name := range names {
 		for j, z := range zones {
-			asking.Go(func() { answers[i*len(zones)+j] = c.ask(ctx, z, cfg.DQSKey, name) })
+			at := &answers[i*len(zones)+j]
+			var remembered bool
+			if *at, remembered = c.recall(asking, z, cfg.DQSKey, name); !remembered {
+				open.Go(func() { *at = c.ask(asking, z, cfg.DQSKey, name) })
+			}
 		}
 	}
-	asking.Wait()
-	return judgeDomains(names, len(zones), answers)
+	return func() DomainVerdict {
+		defer cancel()
+		open.Wait()
+		return judgeDomains(names, len(zones), answers)
+	}
 }
 
 func judgeDomains(names []string, zones int, answers []zoneAnswer) DomainVerdict {

@@ -16,7 +16,7 @@ func TestDomainsAreLookedUpInListsOfDomains(t *testing.T) {
 	}
 	l.list(t, "spam.example.uri.example.org", "127.0.0.8", "127.0.0.4")
 	domains := []string{"clean.example", "spam.example", "phish.example", "broken.example", "odd.example", "192.0.2.7", "not a name", ""}
-	v := l.CheckDomains(context.Background(), domains)
+	v := l.BeginDomains(context.Background(), domains)()
 	if v.Asked != 5 || v.Score != 1.4 {
 		t.Errorf("asked about %d, score %v", v.Asked, v.Score)
 	}
@@ -50,7 +50,7 @@ func TestAListOfDomainsThatRefusesListsNobodyAndIsToldOf(t *testing.T) {
 		for _, domain := range []string{"a.example", "b.example", "c.example"} {
 			l.list(t, domain+".dbl.spamhaus.org", code)
 		}
-		v := l.CheckDomains(context.Background(), []string{"a.example", "b.example", "c.example"})
+		v := l.BeginDomains(context.Background(), []string{"a.example", "b.example", "c.example"})()
 		if len(v.Listings) != 0 || v.Score != 0 || len(v.Errors) != 1 || v.Errors[0].Problem != problem {
 			t.Errorf("%s: %+v", code, v)
 		}
@@ -60,7 +60,7 @@ func TestAListOfDomainsThatRefusesListsNobodyAndIsToldOf(t *testing.T) {
 	}
 	l := start(t, "dbl.spamhaus.org")
 	l.dns.SetFailure("", testdns.ServFail())
-	if v := l.CheckDomains(context.Background(), []string{"a.example"}); len(v.Listings) != 0 || len(v.Errors) != 1 || v.Errors[0].Problem != dnsbl.NoAnswer {
+	if v := l.BeginDomains(context.Background(), []string{"a.example"})(); len(v.Listings) != 0 || len(v.Errors) != 1 || v.Errors[0].Problem != dnsbl.NoAnswer {
 		t.Errorf("SERVFAIL: %+v", v)
 	}
 }
@@ -71,11 +71,11 @@ func TestDomainsOfAMessageAreBounded(t *testing.T) {
 	for i := range 200 {
 		many = append(many, "d"+string(rune('a'+i%26))+string(rune('a'+i/26))+".example")
 	}
-	if v := l.CheckDomains(context.Background(), many); v.Asked != 20 || l.dns.Asked("") != 20 {
+	if v := l.BeginDomains(context.Background(), many)(); v.Asked != 20 || l.dns.Asked("") != 20 {
 		t.Errorf("asked about %d domains, %d questions", v.Asked, l.dns.Asked(""))
 	}
 	l.cfg.Disabled = true
-	if v := l.CheckDomains(context.Background(), slices.Clone(many)); v.Asked != 0 {
+	if v := l.BeginDomains(context.Background(), slices.Clone(many))(); v.Asked != 0 {
 		t.Errorf("asked although it is switched off: %+v", v)
 	}
 }

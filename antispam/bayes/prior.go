@@ -7,16 +7,18 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"postern/antispam/words"
 )
 
 // Prior is what is known about tokens before anybody has taught anything: in which share of spam and of wanted mail they
 // stand. It is immutable, and holds no text: the tokens are hashes.
 type Prior struct {
-	// keys is an open-addressing table; its length is a power of two and 0 is free. The shares are beside it.
-	keys  []uint64
-	spam  []uint8
-	ham   []uint8
-	count int
+	// slots is an open-addressing table; its length is a power of two and 0 is free. A slot is a key, the quantized share of
+	// spam and that of ham, from the highest bits to the lowest.
+	slots  []uint64
+	filter words.Filter
+	count  int
 }
 
 // PriorToken is an entry of a prior: the shares of messages with the token, from 0 to 1.
@@ -121,24 +123,25 @@ func newPrior(count int) *Prior {
 	for size < 2*count {
 		size *= 2
 	}
-	return &Prior{keys: make([]uint64, size), spam: make([]uint8, size), ham: make([]uint8, size)}
+	return &Prior{slots: make([]uint64, size), filter: words.NewFilter(count)}
 }
 
 func (p *Prior) put(key uint64, spam, ham uint8) {
 	at := p.find(key)
-	if p.keys[at] == 0 {
+	if p.slots[at] == 0 {
 		p.count++
 	}
-	p.keys[at], p.spam[at], p.ham[at] = key|occupied, spam, ham
+	p.slots[at] = (key|occupied)<<16 | uint64(spam)<<8 | uint64(ham)
+	p.filter.Add(key)
 }
 
-// occupied tells a key from a free place.
-const occupied = 1 << 63
+// occupied tells a key from a free slot.
+const occupied = 1 << priorBits
 
 func (p *Prior) find(key uint64) int {
-	mask := len(p.keys) - 1
+	mask := len(p.slots) - 1
 	at := int(key*0x9e3779b97f4a7c15>>33) & mask
-	for p.keys[at] != 0 && p.keys[at] != key|occupied {
+	for p.slots[at] != 0 && p.slots[at]>>16 != key|occupied {
 		at = (at + 1) & mask
 	}
 	return at
@@ -152,9 +155,10 @@ func (p *Prior) Look(t Token) (spam, ham float64, ok bool) {
 	if p == nil {
 		return 0, 0, false
 	}
-	at := p.find(shorten(t))
-	if p.keys[at] == 0 {
+	key := shorten(t)
+	if !p.filter.Passes(key) {
 		return 0, 0, false
 	}
-	return shares[p.spam[at]], shares[p.ham[at]], true
+	slot := p.slots[p.find(key)]
+	return shares[slot>>8&0xff], shares[slot&0xff], slot != 0
 }

@@ -50,6 +50,7 @@ type Scorer struct {
 	spam     []float64
 	ham      []float64
 	belief   []float64
+	order    []uint64
 	evidence []Evidence
 }
 
@@ -101,28 +102,24 @@ func (s *Scorer) refine(tokens []Token, m Model) {
 
 // combine is Fisher's method (Robinson 2003): how unlikely it is that so many tokens point one way by chance.
 func (s *Scorer) combine(n int) Result {
-	s.evidence = s.evidence[:0]
+	s.order = s.order[:0]
 	r := Result{Index: 0.5}
 	for i := range n {
 		p := s.belief[i]
 		if p != 0.5 {
 			r.Known++
 		}
-		if math.Abs(p-0.5) >= interesting {
-			s.evidence = append(s.evidence, Evidence{Index: i, Probability: min(max(p, 1-certain), certain)})
+		if telling := math.Abs(p - 0.5); telling >= interesting {
+			s.order = append(s.order, rank(min(telling, certain-0.5), i))
 		}
 	}
-	slices.SortFunc(s.evidence, func(a, b Evidence) int {
-		x, y := math.Abs(a.Probability-0.5), math.Abs(b.Probability-0.5)
-		switch {
-		case x > y:
-			return -1
-		case x < y:
-			return 1
-		}
-		return a.Index - b.Index
-	})
-	s.evidence = s.evidence[:min(len(s.evidence), mostTokens)]
+	slices.Sort(s.order)
+	s.order = s.order[:min(len(s.order), mostTokens)]
+	s.evidence = s.evidence[:0]
+	for _, o := range s.order {
+		i := int(uint32(o))
+		s.evidence = append(s.evidence, Evidence{Index: i, Probability: min(max(s.belief[i], 1-certain), certain)})
+	}
 	r.Used, r.Evidence = len(s.evidence), s.evidence
 	if r.Used == 0 {
 		return r
@@ -138,6 +135,12 @@ func (s *Scorer) combine(n int) Result {
 	sp := chiSquare(-2*independence*logHam, freedom)
 	r.Index = 0.5 + (h-sp)/2*min(1, float64(r.Used)/few)
 	return r
+}
+
+// rank puts the most telling tokens first, and among equals the earlier ones: the bits of a positive number are in the
+// order of the numbers.
+func rank(telling float64, index int) uint64 {
+	return uint64(^math.Float32bits(float32(telling)))<<32 | uint64(uint32(index))
 }
 
 // chiSquare is the probability that a chi-square variable with twice n degrees of freedom is at least x.

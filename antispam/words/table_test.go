@@ -33,3 +33,29 @@ func TestATableGivesWhatWasPutIntoIt(t *testing.T) {
 		}
 	}
 }
+
+func TestAFilterPassesWhatWasAddedAndLittleElse(t *testing.T) {
+	const count = 5000
+	random := rand.New(rand.NewPCG(3, 4))
+	if new(Filter).Passes(7) {
+		t.Error("the filter of the empty set lets something pass")
+	}
+	f := NewFilter(count)
+	for i := range uint64(count) {
+		f.Add(i)
+	}
+	for i := range uint64(count) {
+		if !f.Passes(i) {
+			t.Fatalf("%d was added and does not pass", i)
+		}
+	}
+	passed := 0
+	for range 10 * count {
+		if f.Passes(random.Uint64()) {
+			passed++
+		}
+	}
+	if passed > 10*count*2/filterBits {
+		t.Errorf("%d of %d pass that were not added", passed, 10*count)
+	}
+}

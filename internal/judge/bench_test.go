@@ -262,7 +262,7 @@ func BenchmarkStages(b *testing.B) {
 			}},
 			{"rules", func() error { found.Rules(); return nil }},
 			{"words", func() error { found.Words(); return nil }},
-			{"domains", func() error { f.Domains.CheckDomains(context.Background(), []string{"sender.example"}); return nil }},
+			{"domains", func() error { f.Domains.BeginDomains(context.Background(), []string{"sender.example"})(); return nil }},
 			{"decide", func() error { j.Trace.Decide(); return nil }},
 			{"results", func() error { j.Results(f.Hostname); return nil }},
 			{"fields", func() error { j.Fields(0); return nil }},

@@ -33,7 +33,7 @@ type inquiry struct {
 	auth     func() (mailauth.Results, error)
 	spam     chan scanned
 	virus    chan scanned
-	domains  chan dnsbl.DomainVerdict
+	domains  func() dnsbl.DomainVerdict
 	findings *antispam.Findings
 	results  mailauth.Results
 	checks   []verdict.Check
@@ -133,8 +133,7 @@ func (i *inquiry) read(ctx context.Context) error {
 		return err
 	}
 	if domains := i.findings.Domains(maxDomains); len(domains) > 0 {
-		i.domains = make(chan dnsbl.DomainVerdict, 1)
-		i.running.Go(func() { i.domains <- i.Domains.CheckDomains(ctx, domains) })
+		i.domains = i.Domains.BeginDomains(ctx, domains)
 	}
 	return nil
 }
@@ -164,7 +163,7 @@ func (i *inquiry) gather(ctx context.Context) error {
 	i.checks = append(i.checks, dnsblCheck(i.a.Listed))
 	if i.domains != nil {
 		began := i.Clock.Now()
-		c := uriblCheck(<-i.domains)
+		c := uriblCheck(i.domains())
 		c.Micros = i.Clock.Now().Sub(began).Microseconds()
 		i.checks = append(i.checks, c)
 	}

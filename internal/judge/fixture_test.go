@@ -117,9 +117,9 @@ func (b *bench) Begin(context.Context, mailauth.Request) func() (mailauth.Result
 	return func() (mailauth.Results, error) { return b.results, b.unreadable }
 }
 
-func (b *bench) CheckDomains(_ context.Context, domains []string) dnsbl.DomainVerdict {
+func (b *bench) BeginDomains(_ context.Context, domains []string) func() dnsbl.DomainVerdict {
 	b.asked = domains
-	return b.domains
+	return func() dnsbl.DomainVerdict { return b.domains }
 }
 
 // usual are the thresholds of everybody who has no others.

@@ -38,7 +38,7 @@ type Authenticator interface {
 
 // DomainLists answers about domains; *dnsbl.Checker is one.
 type DomainLists interface {
-	CheckDomains(ctx context.Context, domains []string) dnsbl.DomainVerdict
+	BeginDomains(ctx context.Context, domains []string) (wait func() dnsbl.DomainVerdict)
 }
 
 // Policies tells whose policy is in force.
