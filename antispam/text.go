@@ -332,11 +332,13 @@ func (f *features) findFigures(text []byte) {
 	t := &f.text
 	for i := 0; i < len(text); i++ {
 		c := text[i]
-		switch {
-		case (c == '1' || c == '3' || c == 'b') && !t.bitcoin && startsWord(text, i):
+		if c != 'b' && !isDigit(c) || !startsWord(text, i) {
+			continue
+		}
+		if (c == '1' || c == '3' || c == 'b') && !t.bitcoin {
 			t.bitcoin = isBitcoin(text[i:])
 		}
-		if c >= '0' && c <= '9' && startsWord(text, i) {
+		if c != 'b' {
 			i += f.number(text[i:]) - 1
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -42,38 +43,49 @@ func judgeRow(name string, write writer, connections, count int, aim string) row
 	const turns = 4
 	name = fmt.Sprintf("judging %s, %d connections", name, connections)
 	return row{name, aim, func(l *lab) (string, error) {
-		run := func(judged bool, count int) (time.Duration, error) {
+		run := func(judged bool, count int) (load, error) {
 			if err := l.set("spam.enabled", fmt.Sprint(judged)); err != nil {
-				return 0, err
+				return load{}, err
 			}
-			r, err := l.pourLetters(connections, count, "bob@example.test", write, func() (*mailer, error) { return dialMX(l) })
-			return r.cpu, err
+			return l.pourLetters(connections, count, "bob@example.test", write, func() (*mailer, error) { return dialMX(l) })
 		}
 		if _, err := run(true, 200); err != nil { // warm
 			return "", err
 		}
-		var sums [2]time.Duration
-		var ratios []float64
+		var pairs []pair
 		for turn := range turns * l.scale {
-			var pair [2]time.Duration
+			var p pair
 			for _, kind := range [2]int{turn % 2, 1 - turn%2} {
-				cpu, err := run(kind == 1, count)
-				if err != nil {
+				var err error
+				if p[kind], err = run(kind == 1, count); err != nil {
 					return "", err
 				}
-				pair[kind] = cpu
-				sums[kind] += cpu
 			}
-			ratios = append(ratios, float64(pair[1])/float64(pair[0]))
+			pairs = append(pairs, p)
 		}
-		low, high := ratios[0], ratios[0]
-		for _, r := range ratios {
-			low, high = min(low, r), max(high, r)
-		}
-		runs := time.Duration(len(ratios))
-		return fmt.Sprintf("%.2fx of bare (%.2f to %.2f in pairs): %.3f ms CPU a message, bare %.3f ms", float64(sums[1])/float64(sums[0]), low, high,
-			milliseconds(sums[1]/runs), milliseconds(sums[0]/runs)), nil
+		return describe(pairs), nil
 	}}
+}
+
+// pair is what came of a run without judging and of one with it.
+type pair [2]load
+
+// describe compares the runs by the time that a message took, counted from the first to the last over all connections, and by
+// the server's processor time.
+func describe(pairs []pair) string {
+	var rate, cpu [2]time.Duration
+	var ratios []float64
+	for _, p := range pairs {
+		for kind := range p {
+			rate[kind] += time.Duration(float64(time.Second) / p[kind].rate)
+			cpu[kind] += p[kind].cpu
+		}
+		ratios = append(ratios, float64(p[1].cpu)/float64(p[0].cpu))
+	}
+	runs := time.Duration(len(pairs))
+	return fmt.Sprintf("%.2fx of bare in time: %.3f ms a message, bare %.3f ms; %.2fx in CPU (%.2f to %.2f in pairs): %.3f ms, bare %.3f ms",
+		float64(rate[1])/float64(rate[0]), milliseconds(rate[1]/runs), milliseconds(rate[0]/runs),
+		float64(cpu[1])/float64(cpu[0]), slices.Min(ratios), slices.Max(ratios), milliseconds(cpu[1]/runs), milliseconds(cpu[0]/runs))
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

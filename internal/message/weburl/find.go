@@ -32,13 +32,13 @@ func Find(text []byte, o Options, fn func(Found) bool) {
 		o.Length = 2 << 10
 	}
 	for i := 0; i < len(text) && o.Count > 0; {
-		if !isWordByte(text[i]) {
-			i++
-			continue
+		end, kinds := i, byte(0)
+		for ; end < len(text) && wordBytes[text[end]] != 0; end++ {
+			kinds |= wordBytes[text[end]]
 		}
-		end := i + 1
-		for end < len(text) && isWordByte(text[end]) {
-			end++
+		if kinds&dot == 0 && (end == i || end == len(text) || text[end] != ':' && text[end] != '[') {
+			i = end + 1 // most words: neither a host nor in front of one
+			continue
 		}
 		f, next := match(text, i, end, o)
 		if f.Raw != nil {
@@ -51,17 +51,25 @@ func Find(text []byte, o Options, fn func(Found) bool) {
 	}
 }
 
-// isWordByte tells the bytes of a scheme or of a host in ASCII.
-func isWordByte(c byte) bool {
-	return isLetter(c) || isDigit(c) || c == '.' || c == '-' || c == '_' || c == '%'
-}
+// The bytes of a scheme or of a host in ASCII; hosts have dots.
+const (
+	inWord = 1 << iota
+	dot
+)
+
+var wordBytes = func() (t [256]byte) {
+	for c := range t {
+		if isLetter(byte(c)) || isDigit(byte(c)) || c == '-' || c == '_' || c == '%' {
+			t[c] = inWord
+		}
+	}
+	t['.'] = inWord | dot
+	return t
+}()
 
 // match looks whether an address begins in the word text[begin:end], and gives where to go on.
 func match(text []byte, begin, end int, o Options) (Found, int) {
 	word := text[begin:end]
-	if bytes.IndexByte(word, '.') < 0 && (end == len(text) || text[end] != ':' && text[end] != '[') {
-		return Found{}, end // most words: neither a host nor in front of one
-	}
 	if scheme, slashes := schemeAt(word, text[end:]); scheme > 0 {
 		raw, next := token(text, end-scheme, end+slashes, o)
 		u := URL{}
