@@ -1,4 +1,4 @@
-// Package evaluate measures how well the engine tells spam from wanted mail, honestly: what is judged was never learnt.
+// Package evaluate measures how well the engine tells spam from wanted mail, honestly: what is judged was not learnt, and the report says where it was.
 //
 // The road starts with folders or archives of labelled messages and ends in a [Report]: the confusion matrix at the score
 // that files mail as junk, and the same for each part of the engine alone and for the whole without it. There are three
@@ -76,10 +76,12 @@ type Mistake struct {
 // Report is the outcome.
 type Report struct {
 	// Trained is from how many messages the words were learnt; Shipped that it was the prior that the program carries.
-	Trained bayes.Count    `json:"trained"`
-	Shipped bool           `json:"shipped"`
-	Junk    verdict.Points `json:"junk"`
-	Whole   Matrix         `json:"whole"`
+	Trained bayes.Count `json:"trained"`
+	Shipped bool        `json:"shipped"`
+	// Learnt is how many of the judged messages are among those that were learnt from, where the caller gave them twice.
+	Learnt int            `json:"learnt"`
+	Junk   verdict.Points `json:"junk"`
+	Whole  Matrix         `json:"whole"`
 	// Parts are the engine's.
 	Parts []Part `json:"parts"`
 	// At is the matrix for other scores than Junk.
@@ -105,19 +107,6 @@ type judged struct {
 // Test judges the messages at test after learning from those at train; without any the shipped prior is used.
 func Test(train, test []string, junk verdict.Points, o Options) (*Report, error) {
 	engine := antispam.New()
-	shipped := len(train) == 0
-	var trained bayes.Count
-	var learned *bayes.Prior
-	if !shipped {
-		samples, err := read(engine, train, o)
-		if err != nil {
-			return nil, err
-		}
-		if trained = counts(samples); trained.Spam == 0 || trained.Ham == 0 {
-			return nil, fmt.Errorf("the training messages are %d spam and %d ham; both are needed, in folders of these names", trained.Spam, trained.Ham)
-		}
-		learned = learn(samples)
-	}
 	samples, err := read(engine, test, o)
 	if err != nil {
 		return nil, err
@@ -125,11 +114,21 @@ func Test(train, test []string, junk verdict.Points, o Options) (*Report, error)
 	if len(samples) == 0 {
 		return nil, fmt.Errorf("there is no message to judge; put some into folders named ham and spam")
 	}
-	if !shipped {
-		engine = antispam.NewWithPrior(learned)
+	if len(train) == 0 {
+		r := newReport(judge(engine, samples), junk)
+		r.Shipped = true
+		return r, nil
 	}
-	r := newReport(judge(engine, samples), junk)
-	r.Trained, r.Shipped = trained, shipped
+	teachers, err := read(engine, train, o)
+	if err != nil {
+		return nil, err
+	}
+	trained := counts(teachers)
+	if trained.Spam == 0 || trained.Ham == 0 {
+		return nil, fmt.Errorf("the training messages are %d spam and %d ham; both are needed, in folders of these names", trained.Spam, trained.Ham)
+	}
+	r := newReport(judge(antispam.NewWithPrior(learn(teachers)), samples), junk)
+	r.Trained, r.Learnt = trained, shared(samples, teachers)
 	return r, nil
 }
 

@@ -2,6 +2,7 @@ package evaluate
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"time"
 
@@ -18,6 +19,7 @@ type sample struct {
 	spam   bool
 	source string
 	date   time.Time
+	sum    [sha256.Size]byte // of the message as it lies there
 	words  []bayes.Token
 	rules  verdict.Check
 }
@@ -54,7 +56,7 @@ func read(engine *antispam.Engine, paths []string, o Options) ([]sample, error) 
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", m.Name, err)
 			}
-			s.name, s.spam = m.Name, spam
+			s.name, s.spam, s.sum = m.Name, spam, sha256.Sum256(m.Body)
 			list = append(list, s)
 			if o.Progress != nil {
 				o.Progress(len(list))
@@ -62,6 +64,21 @@ func read(engine *antispam.Engine, paths []string, o Options) ([]sample, error) 
 		}
 	}
 	return list, nil
+}
+
+// shared counts the samples that are among others, message for message.
+func shared(samples, others []sample) int {
+	known := make(map[[sha256.Size]byte]bool, len(others))
+	for i := range others {
+		known[others[i].sum] = true
+	}
+	n := 0
+	for i := range samples {
+		if known[samples[i].sum] {
+			n++
+		}
+	}
+	return n
 }
 
 func (o Options) skip(name string, err error) {

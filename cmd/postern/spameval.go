@@ -24,7 +24,7 @@ func (c *command) spamEval() *cobra.Command {
 	e := evaluation{junk: "5"}
 	cmd := &cobra.Command{Use: "eval", Short: "Measure how well the built-in engine tells spam from wanted mail", Args: takes(0, 0),
 		Long: `Judges labelled messages and compares. They lie in folders, mbox files or archives (.tar.zst, .tar.gz) with "ham" or
-"spam" in the name of a folder. What is judged is never learnt from, in one of three ways:
+"spam" in the name of a folder. What is judged should not be learnt from; there are three ways:
 
   --test PATH               judge these, by the prior that the program carries
   --train PATH --test PATH  judge these, by words learnt from those
@@ -92,9 +92,12 @@ func (e evaluation) run(junk verdict.Points, o evaluate.Options) (*evaluate.Repo
 }
 
 func (c *command) showEvaluation(r *evaluate.Report, mistakes int) {
-	if r.Shipped {
+	switch {
+	case r.Shipped:
 		c.say("words      the prior that the program carries")
-	} else {
+	case r.Learnt > 0:
+		c.say("words      learnt from %d spam and %d ham; %d of them are among the judged, which flatters the figures", r.Trained.Spam, r.Trained.Ham, r.Learnt)
+	default:
 		c.say("words      learnt from %d spam and %d ham, never from what was judged", r.Trained.Spam, r.Trained.Ham)
 	}
 	m := r.Whole
