@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// The constants of the combination. They were chosen by cross-validation within the training corpus; docs/spam.md tells how.
+// The constants of the combination. They were chosen by cross-validation within the training corpus; docs/spam-engine.md has what came of it.
 const (
 	// strength is how many messages of a class the knowledge of the level above counts as when a level's own counts are
 	// read; belief is how many sightings a token needs before its own probability outweighs what the level above says.

@@ -25,7 +25,7 @@ func corpusPath(t *testing.T) []string {
 	return list
 }
 
-// What docs/spam.md says of the corpus, as bounds: SpamAssassin 4.0.1 without network tests catches 76.3 % of its spam and
+// What docs/spam-engine.md says of the corpus, as bounds: SpamAssassin 4.0.1 without network tests catches 76.3 % of its spam and
 // loses 2.4 % of its wanted mail.
 func TestMoreSpamIsCaughtThanBySpamAssassinAndNoHamInAThousandIsLost(t *testing.T) {
 	const spamAssassin = 0.763
