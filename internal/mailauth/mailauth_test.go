@@ -349,3 +349,15 @@ func TestADeadlineEndsTheChecks(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+func TestAnAuthorWhoseDNSIsSlowDoesNotHideThePolicyOfAnother(t *testing.T) {
+	w := newWorld(t, "_dmarc.bank.example. TXT \"v=DMARC1; p=reject\"\n")
+	w.SetFailure("_dmarc.slow.test", testdns.Timeout())
+	w.Timeout = time.Second
+	for _, author := range []string{"x@slow.test, ceo@bank.example", "ceo@bank.example, x@slow.test"} {
+		r := w.examine(request("a@other.example", letter(author)))
+		if r.DMARC.Status != mailauth.Fail || r.DMARC.Effective() != "reject" || r.DMARC.Unsure {
+			t.Errorf("%s: %+v", author, r.DMARC)
+		}
+	}
+}

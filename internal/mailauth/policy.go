@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"postern/dkim"
 	"postern/internal/mailauth/dmarc"
@@ -68,14 +69,26 @@ type policies struct {
 	more       bool
 }
 
-func (c *Checker) policies(ctx context.Context, r dmarc.Resolver, h message.Header) *policies {
-	p := &policies{tree: dmarc.NewTree(r)}
+// policies looks for the records of all authors at the same time: one whose DNS is slow, which may be so by intent, must
+// not take the time in which another's policy is found. What is remembered is had at once, one after the other.
+func (c *Checker) policies(ctx context.Context, s *share, h message.Header) *policies {
+	p := &policies{tree: dmarc.NewTree(s)}
 	var domains []string
 	domains, p.unreadable, p.more = authorDomains(h)
-	for _, domain := range domains {
-		found, err := p.tree.Policy(ctx, domain)
-		p.authors, p.errs = append(p.authors, Author{Domain: domain, Found: found}), append(p.errs, err)
+	p.authors, p.errs = make([]Author, len(domains)), make([]error, len(domains))
+	find := func(i int) {
+		p.authors[i].Domain = domains[i]
+		p.authors[i].Found, p.errs[i] = p.tree.Policy(ctx, domains[i])
 	}
+	var others sync.WaitGroup
+	for i := range domains {
+		if s.recalling || i == len(domains)-1 {
+			find(i)
+		} else {
+			others.Go(func() { find(i) })
+		}
+	}
+	others.Wait()
 	return p
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"strings"
+	"sync"
 
 	"postern/internal/resolver"
 )
@@ -20,11 +21,13 @@ type Resolver interface {
 // maxQueries bounds one walk up the tree (RFC 9989 4.10).
 const maxQueries = 8
 
-// Tree is the part of the DNS that has to do with the authors of one message. What was asked once is remembered. It is for
-// one goroutine at a time.
+// Tree is the part of the DNS that has to do with the authors of one message. What was asked once is remembered. Its methods
+// may be called concurrently.
 type Tree struct {
 	resolver Resolver
-	known    map[string]node
+
+	mu    sync.Mutex
+	known map[string]node
 }
 
 // node is what stands at _dmarc below a domain.
@@ -40,10 +43,12 @@ func NewTree(r Resolver) *Tree { return &Tree{resolver: r, known: make(map[strin
 // at asks for the record of a domain. Several DMARC records at one name are as good as none (RFC 9989 4.10), and so is one
 // that is malformed.
 func (t *Tree) at(ctx context.Context, domain string) node {
-	if n, ok := t.known[domain]; ok {
+	t.mu.Lock()
+	n, ok := t.known[domain]
+	t.mu.Unlock()
+	if ok {
 		return n
 	}
-	var n node
 	answer, err := t.resolver.TXT(ctx, "_dmarc."+domain)
 	if err != nil && !resolver.IsNotFound(err) {
 		n.err = err
@@ -59,6 +64,8 @@ func (t *Tree) at(ctx context.Context, domain string) node {
 		}
 	}
 	n.found = n.found && count == 1
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.known[domain] = n
 	return n
 }
