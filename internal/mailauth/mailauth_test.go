@@ -188,11 +188,13 @@ func TestTemporaryTroubleIsNeverADecisionAgainstTheMessage(t *testing.T) {
 _dmarc.example.com. TXT "v=DMARC1; p=reject"
 _dmarc.watch.example. TXT "v=DMARC1; p=none"
 _dmarc.late.example. TXT "v=DMARC1; p=quarantine"
+_dmarc.parent.example. TXT "v=DMARC1; p=none; np=reject"
 `)
 	own := w.key(dkim.Ed25519, "example.com")
 	w.SetFailure("example.com", testdns.ServFail())
 	w.SetFailure("broken.example", testdns.ServFail())
 	w.SetFailure("_dmarc.dark.example", testdns.ServFail())
+	w.SetFailure("nowhere.parent.example", testdns.ServFail())
 	for _, c := range []struct {
 		name, from, author string
 		unsign             bool
@@ -203,6 +205,7 @@ _dmarc.late.example. TXT "v=DMARC1; p=quarantine"
 		{"DKIM passed all the same", "a@example.com", "a@example.com", false, "pass", false},
 		{"what failed is not aligned", "a@broken.example", "a@example.com", true, "fail", false},
 		{"nothing is asked for", "a@example.com", "a@watch.example", true, "fail", false},
+		{"whether the author's domain exists is not known", "", "a@nowhere.parent.example", true, "temperror", true},
 		{"the policy cannot be had", "a@broken.example", "a@dark.example", true, "temperror", false},
 	} {
 		content := letter(c.author)

@@ -138,8 +138,7 @@ func (p *policies) judgeAuthor(ctx context.Context, a *Author, r *Results, trust
 		a.Status, a.Asked, a.Unsure = Pass, a.Found.Asks(true), false
 		return
 	}
-	exists := a.Found.Record.Nonexistent == "" || !a.Found.Inherited || p.tree.Exists(ctx, a.Domain)
-	a.Asked = a.Found.Asks(exists)
+	a.Asked = p.asked(ctx, a)
 	a.Status, a.Reason, a.Disposition = Fail, "nothing that passed is aligned", a.Found.Record.Wanted(a.Asked)
 	if a.Unsure {
 		a.Status, a.Reason = TempError, "what might be aligned could not be checked"
@@ -150,6 +149,23 @@ func (p *policies) judgeAuthor(ctx context.Context, a *Author, r *Results, trust
 	case sealer != "" && r.ARC.Result == dkim.ResultTempError:
 		a.Unsure = true // it might have been overridden
 	}
+}
+
+// asked is what the record asks for. Where that hangs on whether the author's domain exists and the DNS does not tell, the
+// stricter holds and the author is unsure: whoever sends can make the checks last until their time is over.
+func (p *policies) asked(ctx context.Context, a *Author) dmarc.Policy {
+	exists, missing := a.Found.Asks(true), a.Found.Asks(false)
+	if exists == missing {
+		return exists
+	}
+	switch found, err := p.tree.Exists(ctx, a.Domain); {
+	case isTemporary(err):
+		a.Unsure = true
+		return dmarc.Stricter(exists, missing)
+	case found:
+		return exists
+	}
+	return missing
 }
 
 // align looks for identifiers that passed and count for the author, and for such as might have.

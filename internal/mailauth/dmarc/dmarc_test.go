@@ -137,8 +137,8 @@ func TestThePolicyIsFoundUpTheTree(t *testing.T) {
 		}
 		tree := dmarc.NewTree(z)
 		found, err := tree.Policy(t.Context(), c.author)
-		exists := tree.Exists(t.Context(), c.author)
-		if err != nil || found.Domain != c.where || found.Asks(exists) != c.asks {
+		exists, doubt := tree.Exists(t.Context(), c.author)
+		if err != nil || doubt != nil || found.Domain != c.where || found.Asks(exists) != c.asks {
 			t.Errorf("%s: %q asks for %s (%v), want %q, %s", c.name, found.Domain, found.Asks(exists), err, c.where, c.asks)
 		}
 	}

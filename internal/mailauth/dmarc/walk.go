@@ -171,21 +171,22 @@ func (t *Tree) Aligned(ctx context.Context, author, proven string, strict bool) 
 	return a == b && err == nil, err
 }
 
-// Exists reports whether a domain has an address or a mail exchanger (RFC 9989 3.2.13). When in doubt it does.
-func (t *Tree) Exists(ctx context.Context, domain string) bool {
+// Exists reports whether a domain has an address or a mail exchanger (RFC 9989 3.2.13). With an error, which is temporary or
+// the resolver's refusal to be asked any more, nobody knows.
+func (t *Tree) Exists(ctx context.Context, domain string) (bool, error) {
 	_, err := t.resolver.MX(ctx, domain)
 	if errors.Is(err, resolver.ErrNoDomain) {
-		return false
+		return false, nil
 	}
 	if !resolver.IsNotFound(err) {
-		return true
+		return err == nil, err
 	}
 	for _, ask := range []func(context.Context, string) (resolver.Answer[netip.Addr], error){t.resolver.LookupA, t.resolver.LookupAAAA} {
 		if _, err := ask(ctx, domain); !resolver.IsNotFound(err) {
-			return true
+			return err == nil, err
 		}
 	}
-	return false
+	return false, nil
 }
 
 func within(name, domain string) bool { return name == domain || strings.HasSuffix(name, "."+domain) }
