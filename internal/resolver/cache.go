@@ -2,6 +2,7 @@ package resolver
 
 import (
 	"container/list"
+	"strings"
 	"sync"
 
 	"postern/internal/clock"
@@ -22,8 +23,24 @@ type cacheKey struct {
 	qtype uint16
 }
 
-// fqdn is the name as it goes into questions.
-func (k cacheKey) fqdn() string { return k.name + "." }
+// fqdn is the name as it goes into questions, and as the library writes it in what it has read: with a backslash before
+// what means something in a zone file (RFC 1035 5.1). SPF makes such names of local parts like "o'brien".
+func (k cacheKey) fqdn() string {
+	if !strings.ContainsAny(k.name, special) {
+		return k.name + "."
+	}
+	b := make([]byte, 0, 2*len(k.name))
+	for i := range len(k.name) {
+		if strings.IndexByte(special, k.name[i]) >= 0 {
+			b = append(b, '\\')
+		}
+		b = append(b, k.name[i])
+	}
+	return string(append(b, '.'))
+}
+
+// special are the characters of names that the library puts a backslash before.
+const special = `'@;()"`
 
 type kept struct {
 	key   cacheKey

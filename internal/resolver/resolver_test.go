@@ -126,6 +126,19 @@ func TestNoDomainAndNoDataAreToldApart(t *testing.T) {
 	}
 }
 
+func TestNamesWithUnusualCharactersAreAskedForLikeOthers(t *testing.T) {
+	r, _ := start(t, resolver.Options{})
+	for _, label := range []string{"o'brien", "a;b", "(a)", `"a"`, "a@b", "a/b", "a+b=c", "a$b", "*", "_"} {
+		a, err := r.LookupA(t.Context(), label+".wild.test")
+		if err != nil || len(a.Values) != 1 {
+			t.Errorf("%s: %v, %v", label, a, err)
+		}
+		if _, err := r.LookupA(t.Context(), label+".nowhere.test"); !errors.Is(err, resolver.ErrNoDomain) {
+			t.Errorf("%s: %v", label, err)
+		}
+	}
+}
+
 func TestFailuresAreTemporary(t *testing.T) {
 	r, s := start(t, resolver.Options{Timeout: 50 * time.Millisecond, Attempts: 1})
 	for name, f := range map[string]testdns.Failure{
