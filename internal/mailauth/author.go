@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"postern/internal/address"
 	"postern/internal/mailauth/dmarc"
 	"postern/internal/message"
 )
@@ -15,25 +16,59 @@ const (
 	maxMailboxes = 1000
 )
 
-// authorDomains are the distinct domains of the authors, of every From field there is, at most maxAuthors. unreadable: some
-// author has no domain that can be looked up. more: there are more than are given.
-func authorDomains(h message.Header) (domains []string, unreadable, more bool) {
+// authors are the domains that From names.
+type authors struct {
+	domains []string // distinct, at most maxAuthors
+	// unreadable: some author has no domain that can be looked up. more: there are more than are given.
+	unreadable, more bool
+}
+
+// authorsOf gives the authors of every From field there is.
+func authorsOf(h message.Header) *authors {
+	a := &authors{}
 	for _, field := range h.All("From") {
-		for _, m := range message.ParseAddressList(field.Value(), maxMailboxes) {
-			if m.Kind != message.IsAddress {
-				continue
-			}
-			domain := dmarc.Normalize(m.Host)
-			switch {
-			case domain == "" || !strings.Contains(domain, "."):
-				unreadable = true
-			case slices.Contains(domains, domain):
-			case len(domains) == maxAuthors:
-				more = true
-			default:
-				domains = append(domains, domain)
-			}
+		a.read(field.Value())
+	}
+	return a
+}
+
+func (a *authors) read(value string) {
+	list := message.ParseAddressList(value, maxMailboxes)
+	ambiguous := len(list) == 0
+	for _, m := range list {
+		if m.Kind == message.IsAddress {
+			readable := a.add(dmarc.Normalize(m.Host))
+			a.unreadable = a.unreadable || !readable
+			ambiguous = ambiguous || !readable || !isPlain(m)
 		}
 	}
-	return domains, unreadable, more
+	if !ambiguous {
+		return
+	}
+	// What a person will see as the author is any of them.
+	for _, text := range []string{value, message.DecodeHeader(value)} {
+		for _, domain := range address.MentionedDomains(text) {
+			a.add(domain)
+		}
+	}
+}
+
+// isPlain reports whether all programs read the same address. They do where another one stands as the name before it.
+func isPlain(m message.Mailbox) bool {
+	_, err := address.NormalizeDomain(strings.TrimSuffix(m.Host, "."))
+	return err == nil && (!m.Malformed || strings.Contains(m.Name, "@"))
+}
+
+// add takes a domain, once, and reports whether a policy can be looked up for it.
+func (a *authors) add(domain string) bool {
+	switch {
+	case !strings.Contains(domain, "."):
+		return false
+	case slices.Contains(a.domains, domain):
+	case len(a.domains) == maxAuthors:
+		a.more = true
+	default:
+		a.domains = append(a.domains, domain)
+	}
+	return true
 }

@@ -364,3 +364,25 @@ func TestAnAuthorWhoseDNSIsSlowDoesNotHideThePolicyOfAnother(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatMayBeReadAsTheAuthorIsHeldToItsPolicy(t *testing.T) {
+	w := newWorld(t, "_dmarc.bank.example. TXT \"v=DMARC1; p=reject\"\n")
+	for _, from := range []string{
+		"\"Boss\" <ceo@bank.example", "ceo@bank.example <", "<<ceo@bank.example>>", "\"ceo@bank.example\" <x>", "=?utf-8?q?ceo=40bank.example?=",
+		"ceo@evil.example@bank.example", "<ceo@evil.example>@bank.example", "ceo@bank.example/x", "'ceo@bank.example'", "<mailto:ceo@bank.example>",
+		"(ceo@bank.example)", "[ceo@bank.example]", "ceo@[bank.example]", "x: ceo@bank.example;", "ceo@\uff42ank.example",
+	} {
+		r := w.examine(request("a@other.example", letter(from)))
+		if r.DMARC.Effective() != "reject" || r.DMARC.Unsure {
+			t.Errorf("%s: %+v", from, r.DMARC)
+		}
+	}
+	for _, from := range []string{
+		"ceo@bank.example <list@lists.example>", "\"ceo@bank.example\" <list@lists.example>", "Smith, J. <js@lists.example>", "somebody",
+	} {
+		r := w.examine(request("a@other.example", letter(from)))
+		if r.DMARC.Effective() != "none" {
+			t.Errorf("%s: %+v", from, r.DMARC)
+		}
+	}
+}

@@ -62,19 +62,17 @@ func (d DMARC) Effective() dmarc.Policy {
 
 // policies are the records of the authors' domains, as they are looked for while the other checks run.
 type policies struct {
-	tree       *dmarc.Tree
-	authors    []Author
-	errs       []error // by author
-	unreadable bool
-	more       bool
+	tree    *dmarc.Tree
+	named   *authors
+	authors []Author // one for each domain that is named
+	errs    []error  // by author
 }
 
 // policies looks for the records of all authors at the same time: one whose DNS is slow, which may be so by intent, must
 // not take the time in which another's policy is found. What is remembered is had at once, one after the other.
 func (c *Checker) policies(ctx context.Context, s *share, h message.Header) *policies {
-	p := &policies{tree: dmarc.NewTree(s)}
-	var domains []string
-	domains, p.unreadable, p.more = authorDomains(h)
+	p := &policies{tree: dmarc.NewTree(s), named: authorsOf(h)}
+	domains := p.named.domains
 	p.authors, p.errs = make([]Author, len(domains)), make([]error, len(domains))
 	find := func(i int) {
 		p.authors[i].Domain = domains[i]
@@ -95,7 +93,7 @@ func (c *Checker) policies(ctx context.Context, s *share, h message.Header) *pol
 // judge joins the policies to what was proven.
 func (p *policies) judge(ctx context.Context, r *Results, trusted []string) DMARC {
 	d := DMARC{Status: None, Disposition: dmarc.None}
-	if p.unreadable || len(p.authors) == 0 {
+	if p.named.unreadable || len(p.authors) == 0 {
 		d.Status, d.Reason = PermError, "no author domain in From"
 	}
 	for i := range p.authors {
@@ -107,7 +105,7 @@ func (p *policies) judge(ctx context.Context, r *Results, trusted []string) DMAR
 		}
 		d.add(*a)
 	}
-	if p.more {
+	if p.named.more {
 		d.Status, d.Reason, d.Disposition, d.Unsure = PermError, fmt.Sprintf("more than %d author domains", maxAuthors), dmarc.Reject, false
 		d.TooMany = true
 	}

@@ -2,8 +2,6 @@ package mailflow
 
 import (
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"postern/internal/address"
 	"postern/internal/message"
@@ -112,39 +110,9 @@ func claims(m *message.Message, field string) ([]string, error) {
 		return domains, nil
 	}
 	for _, f := range m.Header.All(field) {
-		domains = appendAllDomains(domains, f.Value())
+		domains = append(domains, address.MentionedDomains(f.Value())...)
 	}
 	return domains, nil
-}
-
-// maxScanned bounds the domains that are searched for in a field that cannot be read.
-const maxScanned = 10000
-
-func appendAllDomains(domains []string, text string) []string {
-	for range maxScanned {
-		_, rest, found := strings.Cut(text, "@")
-		if !found {
-			break
-		}
-		text = rest
-		rest = strings.TrimLeft(rest, " \t")
-		for _, foreign := range []func(rune) bool{endsASCIIName, endsName} {
-			name := rest
-			if end := strings.IndexFunc(rest, foreign); end >= 0 {
-				name = rest[:end]
-			}
-			if domain, err := address.NormalizeDomain(strings.Trim(name, ".-")); err == nil {
-				domains = append(domains, domain)
-			}
-		}
-	}
-	return domains
-}
-
-func endsASCIIName(r rune) bool { return r >= utf8.RuneSelf || endsName(r) }
-
-func endsName(r rune) bool {
-	return r != '.' && r != '-' && !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r)
 }
 
 // deliveredTo reports whether the message says it was delivered to a before: forwarding it there again would loop.
