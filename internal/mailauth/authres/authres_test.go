@@ -109,7 +109,7 @@ func TestAForgedFieldOfOursIsKnownInAnySpelling(t *testing.T) {
 		" \r\n\tmx.example.test\r\n ;spf=pass", `"mx.example.test"; spf=pass`, `"mx.ex\ample.test" 1; spf=pass`, "(comment) mx.example.test (another) ; spf=pass",
 		"mx.example.test. ; spf=pass", "(a (nested) one)mx.example.test;", "mx.example.test(glued);", "mx.exa\x00mple.test; spf=pass", "mx . example . test; spf=pass",
 		"ｍｘ.example.test; spf=pass", "mx。example。test; spf=pass", "mx.exa\u00admple.test; spf=pass", "mx.(x)example.test; spf=pass", "mx.example.test\t1.0; x",
-		"mx.example.test garbage without a semicolon",
+		"mx.example.test garbage without a semicolon", "(" + strings.Repeat("x", 70<<10) + ") mx.example.test; spf=pass",
 	} {
 		if !authres.Claims(value, "mx.example.test") {
 			t.Errorf("%q passes", value)

@@ -8,18 +8,21 @@ import (
 
 // Claims reports whether a field's value pretends to come from the server with that authserv-id. Such a field that
 // another wrote must be taken out on the way in (RFC 8601 5). Case, quotes, comments, folds, a version, a final dot and
-// the spellings of internationalised names make no difference, nor does what is wrong with the rest of the field.
+// the spellings of internationalised names make no difference, nor does what is wrong with the rest of the field. Whose a
+// field of more than 64 KiB is, is not looked at: it may be anybody's.
 func Claims(value, id string) bool {
 	id = spelling(id)
 	if id == "" {
 		return false
 	}
-	head := cut(value, maxLength)
-	r := reader{s: head}
+	if len(value) > maxLength {
+		return true // behind that much of a comment, another reader may find anything
+	}
+	r := reader{s: value}
 	if first, err := r.looseID(); err == nil && spelling(first) == id {
 		return true
 	}
-	return spelling(bare(head)) == id
+	return spelling(bare(value)) == id
 }
 
 // looseID reads an authserv-id: a quoted string, or all up to what may follow one.
