@@ -5,13 +5,19 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/miekg/dns"
+
 	"postern/internal/clock"
 )
 
-// cache keeps answers until they expire, the most recently used up to a number.
+// maxCached bounds what all answers in memory take, in bytes: strangers' answers may be much larger than usual ones.
+const maxCached = 32 << 20
+
+// cache keeps answers until they expire, the most recently used up to a number and up to maxCached.
 type cache struct {
 	mu    sync.Mutex
 	size  int
+	bytes int
 	clock clock.Clock
 	byKey map[cacheKey]*list.Element
 	order *list.List // of *kept, most recently used first
@@ -45,6 +51,22 @@ const special = `'@;()"`
 type kept struct {
 	key   cacheKey
 	entry *entry
+	bytes int
+}
+
+// bytes is about what an entry takes in memory.
+func (e *entry) bytes() int {
+	const each = 128
+	n := 4 * each
+	for _, rr := range e.records {
+		n += each + dns.Len(rr)
+		if txt, ok := rr.(*dns.TXT); ok { // 16 bytes for each string, and four for a byte that is not printable
+			for _, s := range txt.Txt {
+				n += 16 + len(s)
+			}
+		}
+	}
+	return n
 }
 
 func newCache(size int, c clock.Clock) *cache {
@@ -77,13 +99,17 @@ func (c *cache) put(key cacheKey, e *entry) {
 	if el, ok := c.byKey[key]; ok {
 		c.remove(el)
 	}
-	c.byKey[key] = c.order.PushFront(&kept{key, e})
-	for len(c.byKey) > c.size {
+	k := &kept{key, e, e.bytes()}
+	c.byKey[key] = c.order.PushFront(k)
+	c.bytes += k.bytes
+	for len(c.byKey) > c.size || c.bytes > maxCached {
 		c.remove(c.order.Back())
 	}
 }
 
 func (c *cache) remove(el *list.Element) {
-	delete(c.byKey, el.Value.(*kept).key)
+	k := el.Value.(*kept)
+	delete(c.byKey, k.key)
+	c.bytes -= k.bytes
 	c.order.Remove(el)
 }
