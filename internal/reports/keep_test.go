@@ -113,6 +113,18 @@ func TestWhatIsTooMuchIsCutAndToldOf(t *testing.T) {
 	})
 }
 
+func TestForgedReportsLeaveRoomForRealOnes(t *testing.T) {
+	onBoth(t, func(t *testing.T, h *house) {
+		for i := range maxReportsPerDay/2 + 2 {
+			h.store(about("example.test", "far.example", fmt.Sprint("forged", i), "192.0.2.66 1 fail fail none"), false)
+		}
+		h.store(about("example.test", "far.example", "real", "192.0.2.1 10 pass pass none"), true)
+		if s := h.summary(); s.Refused != 2 || s.DMARC.Both != 10 {
+			t.Errorf("%d refused, %+v", s.Refused, s.DMARC)
+		}
+	})
+}
+
 func TestReportsAreForgottenAfterTheTimeInTheSettings(t *testing.T) {
 	onBoth(t, func(t *testing.T, h *house) {
 		for i := range 2*pruneAtOnce + 5 {
