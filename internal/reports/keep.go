@@ -263,7 +263,7 @@ func (r *Received) insert(tx *db.Tx, k kept) (id int64, fresh bool, err error) {
 	if err := countDay(tx, k.domain, today, 1, k.number, 0); err != nil {
 		return 0, false, err
 	}
-	if k.ends == 0 {
+	if k.ends == 0 || k.ends > today.end()+secondsPerDay { // of no time, or of one to come, which would be the latest for ever
 		k.begins, k.ends = today.begin(), today.end()
 	}
 	authenticated := int64(0)

@@ -125,6 +125,17 @@ func TestForgedReportsLeaveRoomForRealOnes(t *testing.T) {
 	})
 }
 
+func TestAReportOfTheFutureIsOneOfToday(t *testing.T) {
+	onBoth(t, func(t *testing.T, h *house) {
+		future := about("example.test", "far.example", "1", "192.0.2.1 10 pass pass none")
+		h.store(strings.ReplaceAll(future, "1795478399", "4000000000"), false)
+		tomorrow, err := h.Summary(t.Context(), Query{Domain: "example.test", Since: noon.Add(48 * time.Hour), DMARC: true})
+		if d := h.summary().DMARC; d.Messages != 10 || err != nil || tomorrow.DMARC.Messages != 0 {
+			t.Errorf("%+v, after tomorrow %+v, %v", d, tomorrow.DMARC, err)
+		}
+	})
+}
+
 func TestReportsAreForgottenAfterTheTimeInTheSettings(t *testing.T) {
 	onBoth(t, func(t *testing.T, h *house) {
 		for i := range 2*pruneAtOnce + 5 {
