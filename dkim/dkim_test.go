@@ -493,3 +493,15 @@ func BenchmarkSign(b *testing.B) {
 		}
 	}
 }
+
+func TestTheLargestHeaderThatIsTakenCanBeVerified(t *testing.T) {
+	const largest = 1 << 20 // as package message has it too
+	head := "DKIM-Signature: v=2\r\nFrom: a@example.com\r\nX: "
+	for size, want := range map[int]error{largest: nil, largest + 3: dkim.ErrHeaderTooBig} {
+		text := head + strings.Repeat("x", size-len(head)-2) + "\r\n\r\nHello.\r\n"
+		_, err := dkim.Verify(t.Context(), strings.NewReader(text), int64(len(text)), zone{}.lookup, now)
+		if !errors.Is(err, want) {
+			t.Errorf("a header of %d bytes: %v", size, err)
+		}
+	}
+}

@@ -44,7 +44,7 @@ func (t *headerText) read(r *bufio.Reader) error {
 		for {
 			part, err := r.ReadSlice('\n')
 			t.buf = append(t.buf, part...)
-			if len(t.buf) > maxHeader {
+			if len(t.buf) > maxHeader+len("\r\n") { // the empty line does not count
 				return ErrHeaderTooBig
 			}
 			if err == nil {
