@@ -18,6 +18,8 @@ func checkHeader(m *message.Message, receivedLimit int) error {
 		return reply.New(554, "5.6.0", "The message has a NUL, or a CR or LF that stands alone")
 	case m.HasControl:
 		return reply.New(554, "5.6.0", "The header has control characters")
+	case beginsFolded(m):
+		return reply.New(554, "5.6.0", "The message begins with a line that continues a header field")
 	case m.ReceivedCount > receivedLimit:
 		return reply.New(554, "5.4.6", "Too many hops: this message goes round in a loop")
 	}
@@ -26,6 +28,15 @@ func checkHeader(m *message.Message, receivedLimit int) error {
 		return reply.New(554, "5.6.0", "The message must have exactly one From field, it has %d", n)
 	}
 	return nil
+}
+
+// beginsFolded reports whether the first line would become a part of the field that we put before it.
+func beginsFolded(m *message.Message) bool {
+	if len(m.Header.Fields) == 0 {
+		return false
+	}
+	first := m.Header.Fields[0].Raw[0]
+	return first == ' ' || first == '\t'
 }
 
 // maxAuthors bounds the addresses in From and in Sender.

@@ -78,6 +78,20 @@ func TestForgedFieldsGoAndTheRestStaysByteForByte(t *testing.T) {
 	}
 }
 
+// TestAMessageThatWouldContinueOurFieldsIsRefused: its first line would say something in a field of ours.
+func TestAMessageThatWouldContinueOurFieldsIsRefused(t *testing.T) {
+	g := openGate(t, "far.example. 60 IN MX 10 mx.far.example.\n")
+	g.Postern("group", "add", "team@example.test", "out@far.example")
+	s := g.stranger(t, true)
+	for _, first := range []string{" header.d=bank.example", "\tfor <bob@example.test>", " "} {
+		for _, to := range []string{"alice@example.test", "team@example.test"} {
+			if _, err := g.send(t, s.ip, s.author, first+"\r\n"+g.letter("Jane <"+s.author+">"), to); code(err) != 554 {
+				t.Errorf("%q to %s: %v", first, to, err)
+			}
+		}
+	}
+}
+
 // checkOurs looks at the fields that we put before the message.
 func checkOurs(t *testing.T, ours, user string) {
 	t.Helper()
