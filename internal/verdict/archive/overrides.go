@@ -8,22 +8,13 @@ import (
 	"postern/internal/settings"
 )
 
-// overrides are what the administrator holds against what domains say of themselves.
-type overrides struct {
-	dmarc   Overrides
-	sealers map[string]struct{}
+// readOverrides gives what the administrator holds against what domains say of themselves.
+func readOverrides(s *settings.Settings) *Overrides {
+	o, _ := ParseOverrides(settings.DMARCOverride.Get(s)) // the settings have checked them
+	return &o
 }
 
-func readOverrides(s *settings.Settings) *overrides {
-	o := &overrides{sealers: map[string]struct{}{}}
-	o.dmarc, _ = ParseOverrides(settings.DMARCOverride.Get(s)) // the settings have checked them
-	for _, domain := range settings.ARCTrustedSealers.Get(s) {
-		o.sealers[strings.ToLower(domain)] = struct{}{}
-	}
-	return o
-}
-
-// Overrides are policies by domain, as the setting dmarc.override lists them.
+// Overrides are policies by domain in lower-case A-labels, as the setting dmarc.override lists them.
 type Overrides map[string]string
 
 // ParseOverrides reads entries such as example.org=none.
@@ -31,11 +22,14 @@ func ParseOverrides(entries []string) (Overrides, error) {
 	o := Overrides{}
 	for _, entry := range entries {
 		domain, policy, _ := strings.Cut(strings.ToLower(entry), "=")
-		_, err := address.NormalizeDomain(domain)
-		if domain != "*" && err != nil || policy != "none" && policy != "quarantine" && policy != "reject" {
+		normal, err := address.NormalizeDomain(domain)
+		if domain == "*" {
+			normal, err = domain, nil
+		}
+		if err != nil || policy != "none" && policy != "quarantine" && policy != "reject" {
 			return nil, directory.Refuse(directory.ErrInvalid, "%q is no override of a DMARC policy; write one such as example.org=none, with none, quarantine or reject", entry)
 		}
-		o[domain] = policy
+		o[normal] = policy
 	}
 	return o, nil
 }
@@ -60,11 +54,5 @@ func (o Overrides) For(domain string) (policy, source string, ok bool) {
 // DMARC tells what the administrator wants done with mail that fails DMARC, in place of what its author's domain (lower-case
 // A-labels) asks for: policy is "none", "quarantine" or "reject", source the words for [verdict.Policy.DMARCSource].
 func (p *Policies) DMARC(domain string) (policy, source string, ok bool) {
-	return p.overrides.Load().dmarc.For(domain)
-}
-
-// TrustedSealer reports whether ARC seals of a domain (lower-case A-labels) are believed.
-func (p *Policies) TrustedSealer(domain string) bool {
-	_, ok := p.overrides.Load().sealers[domain]
-	return ok
+	return p.overrides.Load().For(domain)
 }

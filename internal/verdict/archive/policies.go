@@ -43,7 +43,7 @@ type Policies struct {
 	log      *slog.Logger
 
 	now       atomic.Pointer[policySnapshot]
-	overrides atomic.Pointer[overrides]
+	overrides atomic.Pointer[Overrides]
 	swap      sync.Mutex // held while one of the two is replaced
 	unhook    func()
 }
@@ -85,7 +85,7 @@ func OpenPolicies(ctx context.Context, o PolicyOptions) (*Policies, error) {
 	p.overrides.Store(readOverrides(o.Settings))
 	o.DB.OnUncertain(p.reload)
 	p.unhook = o.Settings.OnChange(func(name string) {
-		if name == settings.DMARCOverride.String() || name == settings.ARCTrustedSealers.String() {
+		if name == settings.DMARCOverride.String() {
 			p.overrides.Store(readOverrides(p.settings))
 		}
 	})

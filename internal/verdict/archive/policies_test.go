@@ -410,9 +410,9 @@ func FuzzPattern(f *testing.F) {
 	})
 }
 
-func TestTheAdministratorsWordOnDMARCAndSealers(t *testing.T) {
+func TestTheAdministratorsWordOnDMARC(t *testing.T) {
 	p := newPolicing(t, "sqlite:"+filepath.Join(t.TempDir(), "postern.db"))
-	if _, _, ok := p.DMARC("example.net"); ok || p.TrustedSealer("lists.example") {
+	if _, _, ok := p.DMARC("example.net"); ok {
 		t.Error("there is something without a setting")
 	}
 	set := func(name, value string) {
@@ -422,7 +422,6 @@ func TestTheAdministratorsWordOnDMARCAndSealers(t *testing.T) {
 		}
 	}
 	set("dmarc.override", "Example.net=none, mail.example.net=reject, example.com=quarantine")
-	set("arc.trusted_sealers", "Lists.example")
 	check := func(domain, want string) {
 		t.Helper()
 		policy, source, ok := p.DMARC(domain)
@@ -439,8 +438,12 @@ func TestTheAdministratorsWordOnDMARCAndSealers(t *testing.T) {
 	set("dmarc.override", "*=none,example.com=reject")
 	check("example.net", "none override for all domains")
 	check("www.example.com", "reject override for example.com")
-	if !p.TrustedSealer("lists.example") || p.TrustedSealer("sub.lists.example") {
-		t.Error("the sealer is mistaken")
+}
+
+func TestAnOverrideInULabelsIsFound(t *testing.T) {
+	o, err := ParseOverrides([]string{"Bücher.example=none"})
+	if policy, source, ok := o.For("www.xn--bcher-kva.example"); err != nil || !ok || policy != "none" || source != "override for xn--bcher-kva.example" {
+		t.Errorf("%q %q %v, %v", policy, source, ok, err)
 	}
 }
 
