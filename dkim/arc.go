@@ -245,8 +245,13 @@ func (c *chain) judge(h header, sums map[bodyForm][]byte) {
 	}
 	key, result, reason := c.newest.usable()
 	if result == "" {
-		if problem, _ := c.newest.compare(h, sums[c.newest.form], key); problem != "" {
+		problem, extra := c.newest.compare(h, sums[c.newest.form], key)
+		switch {
+		case problem != "":
 			result, reason = ResultFail, problem
+		case extra != "":
+			// The chain may speak for an author, and so must not for what was put before the author's words.
+			result, reason = ResultFail, "another "+extra+" field was added"
 		}
 	}
 	if result != "" {

@@ -89,6 +89,19 @@ func TestWhatIsChangedBreaksTheChain(t *testing.T) {
 	}
 }
 
+func TestAFieldThatWasPutBeforeASignedOneBreaksTheChain(t *testing.T) {
+	keys, z := newKeys(t)
+	content := seal(t, sample, dkim.Sealing{Key: keys[0], Arrived: dkim.Chain{Result: dkim.ResultNone}, Headers: []string{"From", "Subject", "Content-Type"}})
+	for added, want := range map[string]dkim.Result{
+		"": dkim.ResultPass, "Received: from c by d\r\n": dkim.ResultPass,
+		"Subject: Your account\r\n": dkim.ResultFail, "Content-Type: text/html\r\n": dkim.ResultFail,
+	} {
+		if got := verifyARC(t, added+content, z); got.Result != want {
+			t.Errorf("%q: %s (%s)", added, got.Result, got.Reason)
+		}
+	}
+}
+
 func TestAChainThatFailedIsSealedAsFailedAndThenNoMore(t *testing.T) {
 	keys, z := newKeys(t)
 	once := seal(t, sample, dkim.Sealing{Key: keys[0], Arrived: dkim.Chain{Result: dkim.ResultNone}})
