@@ -505,3 +505,15 @@ func TestTheLargestHeaderThatIsTakenCanBeVerified(t *testing.T) {
 		}
 	}
 }
+
+func TestTheKeyOfANameInULabelsIsLookedUpInALabels(t *testing.T) {
+	text := "DKIM-Signature: v=1; a=rsa-sha256; d=bücher.example; s=schlüssel; h=from; bh=AAAA; b=AAAA\r\nFrom: a@bücher.example\r\n\r\nHello.\r\n"
+	var asked string
+	list, err := dkim.Verify(t.Context(), strings.NewReader(text), int64(len(text)), func(ctx context.Context, name string) ([]string, error) {
+		asked = name
+		return zone{}.lookup(ctx, name)
+	}, now)
+	if want := "xn--schlssel-95a._domainkey.xn--bcher-kva.example"; err != nil || len(list) != 1 || asked != want {
+		t.Errorf("%v, %+v, asked for %s and not %s", err, list, asked, want)
+	}
+}

@@ -28,10 +28,7 @@ type pendingKey struct {
 
 // ask starts looking for the key of a signature, unless that was started before.
 func (k *keyring) ask(s *signature) *pendingKey {
-	name := s.Selector + "._domainkey." + s.Domain
-	if ascii, err := idna.Lookup.ToASCII(s.Domain); err == nil {
-		name = s.Selector + "._domainkey." + ascii
-	}
+	name := aLabels(s.Selector) + "._domainkey." + aLabels(s.Domain)
 	if p := k.byName[name]; p != nil {
 		return p
 	}
@@ -52,6 +49,14 @@ func (k *keyring) ask(s *signature) *pendingKey {
 		p.key, p.err = readKey(k.lookup.TXT(k.ctx, name))
 	}()
 	return p
+}
+
+// aLabels are labels as the DNS has them (RFC 8616 3); what cannot be put so stays, and is not found.
+func aLabels(s string) string {
+	if ascii, err := idna.Lookup.ToASCII(s); err == nil {
+		return ascii
+	}
+	return s
 }
 
 // wait gives the key once it is there; its error is isTemporary or says what is wrong with the key.
