@@ -37,6 +37,7 @@ type bench struct {
 	models     map[int64]bayes.Model
 	standings  map[string]reputation.Standing
 	noted      []string
+	under      [][]reputation.Key // what was noted
 	known      map[int64]bool
 	wait       map[string]time.Duration // by recipient
 	greylisted []string
@@ -158,7 +159,7 @@ func (b *bench) Note(keys []reputation.Key, spam bool) {
 	if spam {
 		word = "spam"
 	}
-	b.noted = append(b.noted, word)
+	b.noted, b.under = append(b.noted, word), append(b.under, keys)
 }
 
 func (b *bench) Known(_ context.Context, account int64, _ address.Address) (bool, error) {

@@ -95,6 +95,8 @@ type Judge struct {
 	Names bool
 	Clock clock.Clock
 	Log   *slog.Logger
+
+	counted signatures
 }
 
 // Arrival is a message as it came in.

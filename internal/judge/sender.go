@@ -113,7 +113,7 @@ func (i *inquiry) provenDomain() string {
 func (i *inquiry) proves(domain string) bool { return i.results.Aligned(domain) }
 
 // Learn counts the message under its sender's names, as the verdict has it: what was junk for all as spam, what was
-// wanted by all as ham, and nothing in between. What somebody's list decided is that person's matter, and what DMARC decided
+// wanted by all as ham, and nothing in between; for whoever signed it, the same message counts once. What somebody's list decided is that person's matter, and what DMARC decided
 // says nothing of who sent the message on.
 func (j *Judge) Learn(v *Judgement) {
 	spam, ham := true, true
@@ -131,7 +131,7 @@ func (j *Judge) Learn(v *Judgement) {
 		}
 	}
 	if spam != ham {
-		j.Senders.Note(v.keys, spam)
+		j.Senders.Note(j.countable(v), spam)
 	}
 }
 

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"strconv"
 	"testing"
 
 	"postern/antispam/reputation"
@@ -105,5 +106,33 @@ func TestOnlyWhatTheMessageDecidedIsLearntOfItsSender(t *testing.T) {
 		if got != c.want || len(b.noted) > 1 {
 			t.Errorf("%s: %v, not %q", name, b.noted, c.want)
 		}
+	}
+}
+
+func TestASignedMessageThatIsReplayedCountsOnceForItsSigner(t *testing.T) {
+	provider := func(signature string, sent mailauth.SPF) *Judgement {
+		v := decided("junk")
+		v.Auth = mailauth.Results{SPF: sent, DKIM: []dkim.Verification{{Result: dkim.ResultPass, Domain: "provider.example", SignaturePrefix: signature}}}
+		v.keys = []reputation.Key{{Kind: reputation.Network, Name: "192.0.2.0/24"}, {Kind: reputation.AuthenticatedDomain, Name: "provider.example"}}
+		return v
+	}
+	elsewhere, itself := mailauth.SPF{Status: mailauth.Pass, Domain: "spammer.example"}, mailauth.SPF{Status: mailauth.Pass, Domain: "out.provider.example"}
+	b := newBench(t, letter)
+	for n, c := range []struct {
+		v    *Judgement
+		keys int
+	}{
+		{provider("first", elsewhere), 2}, {provider("first", elsewhere), 1}, {provider("first", elsewhere), 1}, {provider("second", elsewhere), 2},
+		{provider("first", itself), 2}, {provider("first", itself), 2},
+	} {
+		if b.Learn(c.v); len(b.under) != n+1 || len(b.under[n]) != c.keys || b.under[n][0].Kind != reputation.Network {
+			t.Errorf("message %d is counted under %+v", n, b.under[n:])
+		}
+	}
+	for n := range 3 * rememberedSignatures {
+		b.Learn(provider(strconv.Itoa(n), elsewhere))
+	}
+	if n := len(b.counted.known); n != rememberedSignatures || len(b.counted.ring) != n {
+		t.Errorf("%d signatures are remembered", n)
 	}
 }
