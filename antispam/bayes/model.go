@@ -9,7 +9,8 @@ const Version = 1
 
 // Count is in how many messages of each class a token was seen.
 type Count struct {
-	Spam, Ham uint32
+	Spam uint32 `json:"spam"`
+	Ham  uint32 `json:"ham"`
 }
 
 // Model knows how often tokens were seen. Its methods may be called concurrently.

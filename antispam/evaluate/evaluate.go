@@ -7,6 +7,7 @@
 package evaluate
 
 import (
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"runtime"
@@ -31,10 +32,16 @@ type Matrix struct {
 func (m Matrix) Precision() float64 { return ratio(m.SpamCaught, m.SpamCaught+m.HamLost) }
 
 // Recall is the share of the spam that was caught.
-func (m Matrix) Recall() float64 { return ratio(m.SpamCaught, m.SpamCaught+m.SpamMissed) }
+func (m Matrix) Recall() float64 { return ratio(m.SpamCaught, m.Spam()) }
 
 // Lost is the share of the wanted mail that was filed as junk.
-func (m Matrix) Lost() float64 { return ratio(m.HamLost, m.HamLost+m.HamKept) }
+func (m Matrix) Lost() float64 { return ratio(m.HamLost, m.Ham()) }
+
+// Spam is how many messages were spam.
+func (m Matrix) Spam() int { return m.SpamCaught + m.SpamMissed }
+
+// Ham is how many messages were wanted.
+func (m Matrix) Ham() int { return m.HamKept + m.HamLost }
 
 func ratio(a, b int) float64 {
 	if b == 0 {
@@ -112,7 +119,7 @@ func Test(train, test []string, junk verdict.Points, o Options) (*Report, error)
 		return nil, err
 	}
 	if len(samples) == 0 {
-		return nil, fmt.Errorf("there is no message to judge; put some into folders named ham and spam")
+		return nil, errNothing
 	}
 	if len(train) == 0 {
 		r := newReport(judge(engine, samples), junk)
@@ -123,9 +130,9 @@ func Test(train, test []string, junk verdict.Points, o Options) (*Report, error)
 	if err != nil {
 		return nil, err
 	}
-	trained := counts(teachers)
-	if trained.Spam == 0 || trained.Ham == 0 {
-		return nil, fmt.Errorf("the training messages are %d spam and %d ham; both are needed, in folders of these names", trained.Spam, trained.Ham)
+	trained, err := bothClasses(teachers)
+	if err != nil {
+		return nil, err
 	}
 	r := newReport(judge(antispam.NewWithPrior(learn(teachers)), samples), junk)
 	r.Trained, r.Learnt = trained, shared(samples, teachers)
@@ -138,15 +145,25 @@ func TimeSplit(paths []string, share float64, junk verdict.Points, o Options) (*
 	if err != nil {
 		return nil, err
 	}
+	samples = slices.DeleteFunc(samples, func(s sample) bool {
+		if s.date.IsZero() {
+			o.skip(fmt.Errorf("%s: %w", s.name, ErrUndated))
+		}
+		return s.date.IsZero()
+	})
 	var train, test []sample
 	for _, spam := range []bool{false, true} {
-		class := slices.DeleteFunc(slices.Clone(samples), func(s sample) bool { return s.spam != spam || s.date.IsZero() })
+		class := slices.DeleteFunc(slices.Clone(samples), func(s sample) bool { return s.spam != spam })
 		slices.SortStableFunc(class, func(a, b sample) int { return a.date.Compare(b.date) })
 		cut := int(share * float64(len(class)))
 		train, test = append(train, class[:cut]...), append(test, class[cut:]...)
 	}
+	trained, err := bothClasses(train)
+	if err != nil {
+		return nil, err
+	}
 	r := newReport(judge(antispam.NewWithPrior(learn(train)), test), junk)
-	r.Trained = counts(train)
+	r.Trained = trained
 	return r, nil
 }
 
@@ -154,6 +171,10 @@ func TimeSplit(paths []string, share float64, junk verdict.Points, o Options) (*
 // that all of it comes from sources that were not learnt.
 func CrossValidate(paths []string, folds int, junk verdict.Points, o Options) (*Report, error) {
 	samples, err := read(antispam.New(), paths, o)
+	if err != nil {
+		return nil, err
+	}
+	trained, err := bothClasses(samples)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +191,7 @@ func CrossValidate(paths []string, folds int, junk verdict.Points, o Options) (*
 		all = append(all, judge(antispam.NewWithPrior(learn(train)), test)...)
 	}
 	r := newReport(all, junk)
-	r.Trained = counts(samples)
+	r.Trained = trained
 	return r, nil
 }
 
@@ -182,6 +203,18 @@ func (s *sample) fold(n int) int {
 		h.Write([]byte(s.source))
 	}
 	return int(h.Sum32()>>8) % n
+}
+
+// errNothing means that nothing that was read has a label.
+var errNothing = errors.New("there is no message to judge; put some into folders named ham and spam")
+
+// bothClasses counts what is to be learnt: figures of words that were learnt from one class alone would say nothing.
+func bothClasses(samples []sample) (bayes.Count, error) {
+	c := counts(samples)
+	if c.Spam == 0 || c.Ham == 0 {
+		return c, fmt.Errorf("the training messages are %d spam and %d ham; both are needed, in folders of these names", c.Spam, c.Ham)
+	}
+	return c, nil
 }
 
 func counts(samples []sample) (c bayes.Count) {
@@ -224,7 +257,7 @@ func newReport(all []judged, junk verdict.Points) *Report {
 	for _, table := range antispam.Tables() {
 		r.Parts = append(r.Parts, Part{Name: table})
 	}
-	for score := junk / 2; score <= 2*junk; score += junk / 5 {
+	for score := junk / 2; score <= 2*junk; score += max(1, junk/5) {
 		r.At = append(r.At, Threshold{Score: score})
 	}
 	for i := range all {

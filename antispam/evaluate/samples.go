@@ -3,6 +3,7 @@ package evaluate
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"time"
 
@@ -31,9 +32,15 @@ type Options struct {
 	Masked bool
 	// Progress is told how many messages were read; may be nil.
 	Progress func(done int)
-	// Skipped is told of what could not be read; may be nil.
-	Skipped func(name string, err error)
+	// Skipped is told of what could not be read or has no label, and where it lies; may be nil.
+	Skipped func(err error)
 }
+
+// ErrUndated means that nothing says when a message was written.
+var ErrUndated = errors.New("has no date, and cannot be told to be earlier or later than others")
+
+// ErrUnlabelled means that nothing says whether a message is spam.
+var ErrUnlabelled = errors.New("neither \"ham\" nor \"spam\" is in the path; put the messages into folders of these names")
 
 // read reads all labelled messages of the paths.
 func read(engine *antispam.Engine, paths []string, o Options) ([]sample, error) {
@@ -41,7 +48,7 @@ func read(engine *antispam.Engine, paths []string, o Options) ([]sample, error) 
 	for _, path := range paths {
 		for m, err := range corpus.Messages(path, corpus.Limits{}) {
 			if err != nil {
-				o.skip(m.Name, err)
+				o.skip(err)
 				continue
 			}
 			spam, known := corpus.Label(m.Name)
@@ -49,7 +56,7 @@ func read(engine *antispam.Engine, paths []string, o Options) ([]sample, error) 
 				spam, known = corpus.Label(path)
 			}
 			if !known {
-				o.skip(m.Name, fmt.Errorf("neither \"ham\" nor \"spam\" is in the path; put the messages into folders of these names"))
+				o.skip(fmt.Errorf("%s: %w", m.Name, ErrUnlabelled))
 				continue
 			}
 			s, err := reduce(engine, m.Body, o)
@@ -81,9 +88,9 @@ func shared(samples, others []sample) int {
 	return n
 }
 
-func (o Options) skip(name string, err error) {
+func (o Options) skip(err error) {
 	if o.Skipped != nil {
-		o.Skipped(name, err)
+		o.Skipped(err)
 	}
 }
 

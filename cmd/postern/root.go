@@ -148,7 +148,11 @@ func parent(use, short, long string, children ...*cobra.Command) *cobra.Command 
 func takes(least, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) < least || most >= 0 && len(args) > most {
-			return usage{fmt.Errorf("%s got %d arguments; write %s", cmd.CommandPath(), len(args), cmd.UseLine())}
+			arguments := "arguments"
+			if len(args) == 1 {
+				arguments = "argument"
+			}
+			return usage{fmt.Errorf("%s got %d %s; write %s", cmd.CommandPath(), len(args), arguments, cmd.UseLine())}
 		}
 		return nil
 	}

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -53,8 +56,12 @@ func (c *command) evaluate(e evaluation) error {
 	if err != nil {
 		return err
 	}
-	o := evaluate.Options{Masked: e.masked, Skipped: func(name string, err error) { c.complain(fmt.Errorf("%s is left out: %w", plain(name), err), false) }}
-	if p := c.progress(); p != nil {
+	if e.mistakes < 0 {
+		return usage{errorf("--mistakes %d; give the number of messages to name", e.mistakes)}
+	}
+	left := leftOut{c: c}
+	o := evaluate.Options{Masked: e.masked, Skipped: left.tell}
+	if c.progress() != nil {
 		o.Progress = func(done int) {
 			if done%100 == 0 {
 				fmt.Fprintf(c.err, "\r%d messages read", done)
@@ -63,6 +70,7 @@ func (c *command) evaluate(e evaluation) error {
 		defer fmt.Fprintf(c.err, "\r")
 	}
 	report, err := e.run(junk, o)
+	left.sum()
 	if err != nil {
 		return err
 	}
@@ -73,9 +81,40 @@ func (c *command) evaluate(e evaluation) error {
 	return nil
 }
 
+// leftOut tells which messages are not in the figures. Those without a label may be all of a large folder, so only the
+// first are told one by one. Where something could not be read, the figures are not of what was asked for, and the
+// command says so by its exit code too.
+type leftOut struct {
+	c     *command
+	count int
+}
+
+const leftOutTold = 5
+
+func (l *leftOut) tell(err error) {
+	if !errors.Is(err, evaluate.ErrUnlabelled) && !errors.Is(err, evaluate.ErrUndated) {
+		l.c.exit = exitRefused
+	} else if l.count++; l.count > leftOutTold {
+		return
+	}
+	l.c.complain(fmt.Errorf("left out: %w", err), false)
+}
+
+func (l *leftOut) sum() {
+	if more := l.count - leftOutTold; more > 0 {
+		l.c.complain(fmt.Errorf("left out: %d more for the same reason", more), false)
+	}
+}
+
 // run chooses the way by the flags.
 func (e evaluation) run(junk verdict.Points, o evaluate.Options) (*evaluate.Report, error) {
 	folds, split := e.folds != 0, e.split != 0
+	for _, path := range slices.Concat(e.train, e.test) {
+		// Figures of the rest would be taken for figures of all.
+		if _, err := os.Stat(path); err != nil {
+			return nil, errorf("%w; name a folder or an archive of messages", err)
+		}
+	}
 	switch {
 	case len(e.test) > 0 && !folds && !split:
 		return evaluate.Test(e.train, e.test, junk, o)
@@ -108,19 +147,19 @@ func (c *command) showEvaluation(r *evaluate.Report, mistakes int) {
 		{"ham", fmt.Sprint(m.HamLost), fmt.Sprint(m.HamKept)},
 	})
 	c.say("")
-	c.say("precision  %s", percent(m.Precision()))
-	c.say("recall     %s", percent(m.Recall()))
-	c.say("ham lost   %s", percent(m.Lost()))
+	c.say("precision  %s", percent(m.Precision(), m.SpamCaught+m.HamLost))
+	c.say("recall     %s", percent(m.Recall(), m.Spam()))
+	c.say("ham lost   %s", percent(m.Lost(), m.Ham()))
 	c.say("")
 	rows := make([][]string, 0, len(r.Parts))
 	for _, p := range r.Parts {
-		rows = append(rows, []string{p.Name, percent(p.Alone.Recall()), fmt.Sprint(p.Alone.HamLost), percent(p.Without.Recall()), fmt.Sprint(p.Without.HamLost)})
+		rows = append(rows, []string{p.Name, percent(p.Alone.Recall(), m.Spam()), fmt.Sprint(p.Alone.HamLost), percent(p.Without.Recall(), m.Spam()), fmt.Sprint(p.Without.HamLost)})
 	}
 	c.table("", []string{"PART", "ALONE: RECALL", "HAM LOST", "WITHOUT IT: RECALL", "HAM LOST"}, rows)
 	c.say("")
 	rows = rows[:0]
 	for _, t := range r.At {
-		rows = append(rows, []string{t.Score.String(), percent(t.Matrix.Recall()), fmt.Sprint(t.Matrix.HamLost), percent(t.Matrix.Lost())})
+		rows = append(rows, []string{t.Score.String(), percent(t.Matrix.Recall(), m.Spam()), fmt.Sprint(t.Matrix.HamLost), percent(t.Matrix.Lost(), m.Ham())})
 	}
 	c.table("", []string{"JUNK FROM", "RECALL", "HAM LOST", "OF ALL HAM"}, rows)
 	c.showMistakes(r.Mistakes, mistakes)
@@ -138,4 +177,10 @@ func (c *command) showMistakes(list []evaluate.Mistake, most int) {
 	}
 }
 
-func percent(share float64) string { return fmt.Sprintf("%.2f %%", 100*share) }
+// percent writes a share of so many; of none there is no share.
+func percent(share float64, of int) string {
+	if of == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f %%", 100*share)
+}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"iter"
 	"slices"
 
@@ -50,7 +49,7 @@ func (c *command) score(paths []string, junk verdict.Points) error {
 		for m, err := range c.messages(path) {
 			if err != nil {
 				failed++
-				c.complain(fmt.Errorf("%s: %w", or(m.Name, path), err), false)
+				c.complain(err, false)
 				continue
 			}
 			s, err := scoreOf(engine, m.Body, junk)
@@ -120,9 +119,9 @@ func (c *command) showScore(s scored) {
 
 // parseScore reads a threshold.
 func parseScore(text string) (verdict.Points, error) {
-	var p verdict.Points
-	if err := p.UnmarshalJSON([]byte(text)); err != nil || p <= 0 {
+	var p *verdict.Points
+	if err := (score{&p}).Set(text); err != nil || *p == 0 {
 		return 0, usage{errors.New(text + " is no score; give a number above 0, such as 5 or 4.5")}
 	}
-	return p, nil
+	return *p, nil
 }

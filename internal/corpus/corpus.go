@@ -42,10 +42,11 @@ var (
 const maxDepth = 4
 
 // Messages reads what lies at a path: all of a folder, in the order of the names, hidden files left out and symbolic links
-// not followed; or a file. An error stands in the place of what could not be read, with the Name of it.
+// not followed; or a file. An error stands in the place of what could not be read, with the Name of it, and begins with
+// where that lies.
 func Messages(root string, limits Limits) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
-		r := newReading(limits, yield)
+		r := newReading(root, limits, yield)
 		info, err := os.Stat(root)
 		switch {
 		case err != nil:
@@ -61,7 +62,7 @@ func Messages(root string, limits Limits) iter.Seq2[Message, error] {
 // MessagesFrom is [Messages] of a stream, such as standard input.
 func MessagesFrom(in io.Reader, limits Limits) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
-		newReading(limits, yield).stream(in, "", true, 0)
+		newReading("standard input", limits, yield).stream(in, "", true, 0)
 	}
 }
 
@@ -83,6 +84,7 @@ func Label(name string) (spam, known bool) {
 
 // reading is one pass over a corpus.
 type reading struct {
+	root   string // where it was begun
 	limits Limits
 	yield  func(Message, error) bool
 	count  int
@@ -92,14 +94,14 @@ type reading struct {
 	readers [maxDepth + 1]*bufio.Reader
 }
 
-func newReading(limits Limits, yield func(Message, error) bool) *reading {
+func newReading(root string, limits Limits, yield func(Message, error) bool) *reading {
 	if limits.MessageBytes <= 0 {
 		limits.MessageBytes = 64 << 20
 	}
 	if limits.Messages <= 0 {
 		limits.Messages = 10_000_000
 	}
-	return &reading{limits: limits, yield: yield}
+	return &reading{root: root, limits: limits, yield: yield}
 }
 
 // give hands over a message.
@@ -122,9 +124,16 @@ func (r *reading) fail(name string, err error) {
 	if r.ended {
 		return
 	}
-	if name != "" {
-		err = fmt.Errorf("%s: %w", name, err)
+	where := name
+	if where == "" {
+		where = r.root
 	}
+	// What the system says of a file repeats its path, which is said already.
+	var bare *fs.PathError
+	if errors.As(err, &bare) {
+		err = bare.Err
+	}
+	err = fmt.Errorf("%s: %w", where, err)
 	if !r.yield(Message{Name: name}, err) {
 		r.ended = true
 	}
