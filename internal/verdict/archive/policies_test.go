@@ -385,6 +385,17 @@ func TestWhatIsNoSenderIsRefused(t *testing.T) {
 			t.Errorf("%q is kept as %q, %v", pattern, kept, err)
 		}
 	}
+	for pattern, mend := range map[string]string{
+		"*@example.com": "; write @example.com for all of the domain", "news*@example.com": "; write @example.com", "*@": "; write ",
+		"192.0.2.1": "the setting dnsbl.allow", "2001:db8::/32": "the setting dnsbl.allow",
+	} {
+		if kept, err := p.ListSender(t.Context(), Scope{}, pattern, Allow); !errors.Is(err, directory.ErrInvalid) || !strings.Contains(err.Error(), mend) {
+			t.Errorf("%q is kept as %q, %v", pattern, kept, err)
+		}
+	}
+	if kept, err := p.ListSender(t.Context(), Scope{}, "a@[192.0.2.1]", Allow); err != nil {
+		t.Errorf("an address at a client is kept as %q, %v", kept, err)
+	}
 	if _, err := p.ListSender(t.Context(), Scope{}, "a.example", "deny"); !errors.Is(err, directory.ErrInvalid) {
 		t.Errorf("%v", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -225,6 +226,13 @@ func (p *Policies) publishSenders(tx *db.Tx, s Scope, change func(list map[strin
 // Pattern gives a sender's pattern as it is kept, or says why it is none.
 func Pattern(text string) (string, error) {
 	local, domain, isAddress := cutLast(strings.TrimSpace(text))
+	switch {
+	case strings.Contains(local, "*"):
+		// It could be an address (RFC 5322 3.2.3), but nobody who writes it means that one.
+		return "", directory.Refuse(directory.ErrInvalid, "%q would be one address, and no pattern; write @%s for all of the domain, or %[2]s for its subdomains too", text, domain)
+	case !isAddress && isClient(domain):
+		return "", directory.Refuse(directory.ErrInvalid, "%q is a client and no sender; write alice@example.com, @example.com or example.com, and clients that no block list is to refuse into the setting dnsbl.allow", text)
+	}
 	if isAddress && local != "" {
 		a, err := address.Parse(strings.TrimSpace(text))
 		if err != nil {
@@ -240,4 +248,11 @@ func Pattern(text string) (string, error) {
 		return "@" + domain, nil
 	}
 	return domain, nil
+}
+
+// isClient tells an address or a network of the IP from a domain.
+func isClient(text string) bool {
+	_, notAddress := netip.ParseAddr(text)
+	_, notNetwork := netip.ParsePrefix(text)
+	return notAddress == nil || notNetwork == nil
 }
