@@ -125,7 +125,7 @@ func (s score) String() string {
 func (s score) Set(text string) error {
 	whole, decimals, point := strings.Cut(text, ".")
 	if whole == "" || len(whole) > 9 || len(decimals) > 2 || point && decimals == "" || strings.Trim(whole+decimals, "0123456789") != "" {
-		return errors.New("write a score such as 5 or 4.50, and 0 for never")
+		return errors.New("it is no score; write one such as 5 or 4.50, and 0 for never")
 	}
 	n, err := strconv.ParseInt(whole+(decimals + "00")[:2], 10, 64)
 	p := verdict.Points(n)

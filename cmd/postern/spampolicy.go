@@ -53,11 +53,11 @@ somebody within. What a change would have done to the mail of late tells ` + "`p
 }
 
 func (c *command) spamPolicyReset() *cobra.Command {
-	return &cobra.Command{Use: "reset [ADDRESS|DOMAIN|server]", Short: "Give somebody the thresholds of the next wider one again", Args: takes(0, 1),
-		Example: "  postern spam policy reset alice@example.org",
+	return &cobra.Command{Use: "reset ADDRESS|DOMAIN|server", Short: "Give somebody the thresholds of the next wider one again", Args: takes(1, 1),
+		Example: "  postern spam policy reset alice@example.org\n  postern spam policy reset server",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return ask(cmd, c, func(ctx context.Context, a *admin.Client) (admin.SpamPolicy, error) {
-				return a.ResetSpamPolicy(ctx, scopeOf(args))
+				return a.ResetSpamPolicy(ctx, args[0])
 			}, c.showPolicy)
 		}}
 }

@@ -24,8 +24,11 @@ or --dmarc-override it tells what that policy would have done otherwise, and cha
 			"  postern spam replay --all --dmarc-override example.org=none",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in := admin.ReplayRequest{WhatIf: whatIf}
-			if all == (len(args) == 1) {
-				return usage{errorf("name one message, or say --all")}
+			switch {
+			case all == (len(args) == 1):
+				return usage{errorf("it is either one message or all; give its id or Message-ID, or --all")}
+			case !all && since != "":
+				return usage{errorf("--since chooses among all; give --all too, or leave it out")}
 			}
 			if len(args) == 1 {
 				in.ID = args[0]

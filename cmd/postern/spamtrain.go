@@ -2,13 +2,18 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"os"
+	"os/signal"
 	"slices"
+	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -18,18 +23,20 @@ import (
 	"postern/platform/serve"
 )
 
-// pupilFlags give a command --for and --everyone, and tell who is meant.
-func pupilFlags(cmd *cobra.Command, what string) func() string {
+// pupilFlags give a command --for and --everyone, and tell who is meant. Both are one too many, whatever else is said.
+func pupilFlags(cmd *cobra.Command, what string) func() (string, error) {
 	var who string
 	var everyone bool
 	cmd.Flags().StringVar(&who, "for", "", "the user "+what)
 	cmd.Flags().BoolVar(&everyone, "everyone", false, "the whole server (the default)")
-	cmd.MarkFlagsMutuallyExclusive("for", "everyone")
-	return func() string {
-		if who == "" {
-			return admin.Everyone
+	return func() (string, error) {
+		switch {
+		case everyone && who != "":
+			return "", usage{errors.New("it is either one user or everyone; give --for ADDRESS or --everyone")}
+		case who == "":
+			return admin.Everyone, nil
 		}
-		return who
+		return who, nil
 	}
 }
 
@@ -44,34 +51,52 @@ when none runs, the command opens the data itself.`,
 	var spam, ham bool
 	cmd.Flags().BoolVar(&spam, "spam", false, "they are spam")
 	cmd.Flags().BoolVar(&ham, "ham", false, "they are wanted")
-	cmd.MarkFlagsMutuallyExclusive("spam", "ham")
 	who := pupilFlags(cmd, "whose filter learns")
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if spam == ham {
+		switch {
+		case spam && ham:
+			return usage{errors.New("messages are either spam or wanted; give --spam or --ham, and train the others by themselves")}
+		case !spam && !ham:
 			return usage{errors.New("nothing says what the messages are; give --spam or --ham")}
 		}
 		return takes(1, -1)(cmd, args)
 	}
 	cmd.RunE = func(cmd *cobra.Command, paths []string) error {
+		whom, err := who()
+		if err != nil {
+			return err
+		}
 		class := "ham"
 		if spam {
 			class = "spam"
 		}
-		client, done, err := c.openOrDial(cmd.Context())
-		if err != nil {
-			return err
-		}
-		t := trainer{client: client, who: who(), class: class}
-		if !c.json && isTerminal(c.err) {
-			t.progress = func(n int) { fmt.Fprintf(c.err, "\r%d messages", n) }
-		}
-		err = t.train(cmd.Context(), c.in, paths, func(err error) { fmt.Fprintf(c.err, "postern: passed over: %v\n", err) })
-		if err = errors.Join(err, done()); err != nil {
-			return err
-		}
-		return c.showTraining(t.training)
+		return c.train(cmd.Context(), &trainer{who: whom, class: class}, paths)
 	}
 	return cmd
+}
+
+// train teaches, and tells what came of it. ^C ends it between two messages; a second one, at once.
+func (c *command) train(ctx context.Context, t *trainer, paths []string) error {
+	client, done, err := c.openOrDial(ctx)
+	if err != nil {
+		return err
+	}
+	t.client = client
+	if c.progress() != nil {
+		t.progress = func(n int) { fmt.Fprintf(c.err, "\r%d messages\r", n) }
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	defer context.AfterFunc(ctx, stop)()
+	err = t.train(ctx, c.in, paths, func(err error) { c.complain(fmt.Errorf("passed over: %w", err), false) })
+	err = errors.Join(err, done())
+	if err == nil && ctx.Err() != nil {
+		err = errors.New("interrupted; start it again to go on, what is learnt is not counted twice")
+	}
+	if t.training == (training{}) {
+		return cmp.Or(err, fmt.Errorf("there is no message at %s; name a file, a folder or an archive of messages", strings.Join(paths, ", ")))
+	}
+	return errors.Join(c.showTraining(t.training), err)
 }
 
 // openOrDial reaches the running server, or opens its data when none runs.
@@ -122,12 +147,12 @@ type trainer struct {
 }
 
 // train teaches everything that lies at the paths. What cannot be read is told and passed over; what the server refuses
-// ends the training.
+// ends the training. When the context ends, what is on its way arrives.
 func (t *trainer) train(ctx context.Context, in io.Reader, paths []string, skipped func(error)) error {
-	group, ctx := errgroup.WithContext(ctx)
+	group, going := errgroup.WithContext(ctx)
 	group.SetLimit(trainAtOnce)
 	for m, err := range messagesAt(in, paths) {
-		if ctx.Err() != nil {
+		if going.Err() != nil {
 			break
 		}
 		if err != nil {
@@ -136,7 +161,7 @@ func (t *trainer) train(ctx context.Context, in io.Reader, paths []string, skipp
 			continue
 		}
 		body := slices.Clone(m.Body)
-		group.Go(func() error { return t.teach(ctx, body) })
+		group.Go(func() error { return t.teach(context.WithoutCancel(ctx), body) })
 	}
 	return group.Wait()
 }
@@ -189,14 +214,16 @@ spam.share_training was off for a part of it.`,
 		return takes(0, 0)(cmd, args)
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return ask(cmd, c, func(ctx context.Context, a *admin.Client) (admin.Forgotten, error) {
-			return a.ForgetLearned(ctx, who())
-		},
+		whom, err := who()
+		if err != nil {
+			return err
+		}
+		return ask(cmd, c, func(ctx context.Context, a *admin.Client) (admin.Forgotten, error) { return a.ForgetLearned(ctx, whom) },
 			func(f admin.Forgotten) {
 				if f.Withdrawn {
-					c.say("What %s taught is forgotten, and what everyone had of it.", who())
+					c.say("What %s taught is forgotten, and what everyone had of it.", whom)
 				} else {
-					c.say("What %s taught is forgotten.", who())
+					c.say("What %s taught is forgotten.", whom)
 				}
 			})
 	}
@@ -208,7 +235,11 @@ func (c *command) spamLearned() *cobra.Command {
 		Example: "  postern spam learned\n  postern spam learned --for alice@example.org"}
 	who := pupilFlags(cmd, "who taught it")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return ask(cmd, c, func(ctx context.Context, a *admin.Client) (admin.Learned, error) { return a.Learned(ctx, who()) },
+		whom, err := who()
+		if err != nil {
+			return err
+		}
+		return ask(cmd, c, func(ctx context.Context, a *admin.Client) (admin.Learned, error) { return a.Learned(ctx, whom) },
 			func(l admin.Learned) {
 				c.say("%s: %d messages learnt as spam, %d as wanted, %d different words.", l.For, l.Spam, l.Ham, l.Tokens)
 			})
