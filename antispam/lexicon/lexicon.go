@@ -78,7 +78,13 @@ type Lexicon struct {
 	phrases []phrase
 	// first are the words that begin phrases; next leads on from a place in a phrase, numbered from 1, by a word.
 	first, next words.Table[place]
+	// follow are, by place, the words that next leads on by: a bit for each that is set by many words. Most words of a text set
+	// another bit, and need not be looked up.
+	follow []uint64
 }
+
+// bit is that of a word in follow.
+func bit(word uint64) uint64 { return 1 << (word * 0x9e3779b97f4a7c15 >> 58) }
 
 // step is the key of next.
 func step(from int32, word uint64) uint64 { return words.Join(uint64(from), word) }
@@ -99,8 +105,7 @@ func New() *Lexicon {
 }
 
 func parse(text string) (*Lexicon, error) {
-	l := &Lexicon{}
-	var places int32
+	l := &Lexicon{follow: []uint64{0}} // there is no place 0
 	known := map[string]int{}
 	for i, line := range strings.Split(text, "\n") {
 		if line == "" || line[0] == '#' {
@@ -115,7 +120,7 @@ func parse(text string) (*Lexicon, error) {
 		}
 		known[p.text] = i + 1
 		l.phrases = append(l.phrases, p)
-		l.add(p.text, int32(len(l.phrases)), &places)
+		l.add(p.text, int32(len(l.phrases)))
 	}
 	return l, nil
 }
@@ -157,15 +162,15 @@ func foldPhrase(text string) string {
 	return strings.Join(out, " ")
 }
 
-func (l *Lexicon) add(text string, number int32, places *int32) {
+func (l *Lexicon) add(text string, number int32) {
 	list := strings.Fields(text)
 	at := int32(0)
 	for i, word := range list {
 		h := words.Hash(word)
 		p, ok := l.look(at, h)
 		if !ok {
-			*places++
-			p.at = *places
+			p.at = int32(len(l.follow))
+			l.follow = append(l.follow, 0)
 		}
 		if i == len(list)-1 {
 			p.phrase = number
@@ -174,6 +179,7 @@ func (l *Lexicon) add(text string, number int32, places *int32) {
 			l.first.Put(h, p)
 		} else {
 			l.next.Put(step(at, h), p)
+			l.follow[at] |= bit(h)
 		}
 		at = p.at
 	}

@@ -12,12 +12,18 @@ type Matcher struct {
 	// their friends whether a letter is a fraud, and their administrators warn of it.
 	Quoted bool
 
-	open  [maxOpen]int32
+	open  [maxOpen]opened
 	n     int
 	seen  []bool
 	found []int32
 	sums  [Kinds]int
 	kinds [Kinds]int
+}
+
+// opened is a phrase under way: the place that it has come to, and the bits of the words that lead on from there.
+type opened struct {
+	at     int32
+	follow uint64
 }
 
 // Reset forgets everything that was met.
@@ -40,24 +46,33 @@ func (m *Matcher) Word(w *words.Word) {
 	if w.Digits && !w.Letters {
 		h = number
 	}
-	kept := 0
-	for _, at := range m.open[:m.n] {
-		if p, ok := m.Lexicon.next.Get(step(at, h)); ok {
+	kept, b := 0, bit(h)
+	for _, o := range m.open[:m.n] {
+		if o.follow&b == 0 {
+			continue
+		}
+		if p, ok := m.Lexicon.next.Get(step(o.at, h)); ok {
 			m.met(p)
-			m.open[kept] = p.at
-			kept++
+			kept = m.goOn(kept, p)
+		}
+	}
+	if p, ok := m.Lexicon.first.Get(h); ok {
+		m.met(p)
+		if kept < maxOpen {
+			kept = m.goOn(kept, p)
 		}
 	}
 	m.n = kept
-	p, ok := m.Lexicon.first.Get(h)
-	if !ok {
-		return
+}
+
+// goOn keeps a phrase that is under way, unless it has come to its end, and gives how many are.
+func (m *Matcher) goOn(kept int, p place) int {
+	follow := m.Lexicon.follow[p.at]
+	if follow == 0 {
+		return kept
 	}
-	m.met(p)
-	if m.n < maxOpen {
-		m.open[m.n] = p.at
-		m.n++
-	}
+	m.open[kept] = opened{p.at, follow}
+	return kept + 1
 }
 
 func (m *Matcher) met(p place) {
