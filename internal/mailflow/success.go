@@ -6,6 +6,7 @@ import (
 
 	"postern/internal/autoreply"
 	"postern/internal/judge"
+	"postern/internal/mailauth"
 	"postern/smtp"
 	"postern/smtp/queue"
 	"postern/smtp/queue/dsn"
@@ -38,7 +39,19 @@ func (in *In) mayTell(p *parcel, j *judge.Judgement) bool {
 		in.Log.Debug("no notices about this message", "id", e.ID, "reason", reason)
 		return false
 	}
-	return j.Auth.Aligned(e.From.Domain)
+	return isProven(p, j)
+}
+
+// isProven reports whether the reverse-path is the sender's own: SPF vouches for the client, or a signature for the author
+// whose address it is. A signed message can be sent again by anybody, and by any other address of its domain would have
+// a stranger told of it.
+func isProven(p *parcel, j *judge.Judgement) bool {
+	from := p.envelope.From
+	if j.Auth.SPF.Status == mailauth.Pass {
+		return true
+	}
+	authors, err := mailboxes(p.parsed, "From")
+	return err == nil && len(authors) == 1 && authors[0].Key() == from.Key() && j.Auth.Aligned(from.Domain)
 }
 
 // successNotice is the notice for the copies that are stored here; nil when nobody asked. What is forwarded is told of by

@@ -38,6 +38,29 @@ func TestNoticesAboutForwardedMailGoToProvenSendersOnly(t *testing.T) {
 	verifyWithPython(t, dns, notice.data)
 }
 
+// TestASignedMessageThatIsReplayedTellsNobodyElse has what one author signed sent again by a stranger, under another address of
+// the author's domain and then under the author's own.
+func TestASignedMessageThatIsReplayedTellsNobodyElse(t *testing.T) {
+	g := openGate(t, "gone.example. 60 IN MX 0 .\nprovider.example. 60 IN MX 10 mx.provider.example.\nmx.provider.example. 60 IN A 127.0.0.23\n")
+	far := listenAsMX(t, "127.0.0.23")
+	publish(t, g.Server, g.dns)
+	g.Postern("group", "add", "team@example.test", "out@gone.example")
+	s := g.stranger(t, true)
+	g.domain(t, "provider.example", "", "")
+	signed := sign(t, g.letter("Jane <jane@provider.example>"), "provider.example")
+	for _, from := range []string{"victim@provider.example", "jane@provider.example"} {
+		g.accept(t, s.ip, from, signed, "team@example.test")
+		for deadline := time.Now().Add(30 * time.Second); strings.Contains(g.Postern("queue", "list", "--json"), "gone.example"); <-time.After(10 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatal("the queue is not done with it")
+			}
+		}
+	}
+	if notice := far.wait(t, 1); len(notice.to) != 1 || notice.to[0] != "jane@provider.example" {
+		t.Errorf("a notice to %v", notice.to)
+	}
+}
+
 // TestARewrittenReturnPathTakesNoticesOnly: whoever knows one cannot send other mail through it, and one that stands for
 // an address here leads to it.
 func TestARewrittenReturnPathTakesNoticesOnly(t *testing.T) {
