@@ -200,6 +200,7 @@ func TestAScannerThatBreaksOffIsDown(t *testing.T) {
 func TestAScannerThatDripsIsSlow(t *testing.T) {
 	drip := func(text string) func(net.Conn) {
 		return func(conn net.Conn) {
+			io.ReadFull(conn, make([]byte, 1)) // an answer before the question is another fault
 			io.WriteString(conn, text)
 			io.Copy(io.Discard, conn)
 			tick := time.NewTicker(10 * time.Millisecond)
