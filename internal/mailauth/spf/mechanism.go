@@ -49,18 +49,22 @@ func (e *evaluation) hasExchanger(name string, d directive) (bool, *outcome) {
 	if len(answer.Values) > maxNames { // RFC 7208 4.6.4
 		return false, &outcome{result: PermError, cause: errors.New("the domain has more than 10 mail exchangers")}
 	}
+	empty := false
 	for _, mx := range answer.Values {
 		if !isName(mx.Host) {
 			continue // a null MX (RFC 7505)
 		}
 		list, err := e.addressesOf(mx.Host)
-		if err == nil && e.contains(list, d) {
+		switch {
+		case err == nil && e.contains(list, d):
 			return true, nil
+		case err == nil || empty && resolver.IsNotFound(err):
+			continue
 		}
-		if err != nil {
-			if problem := e.void(err); problem != nil {
-				return false, problem
-			}
+		// RFC 7208 4.6.4 counts terms: hosts that have no address of the client's kind are one, however many they are.
+		empty = true
+		if problem := e.void(err); problem != nil {
+			return false, problem
 		}
 	}
 	return false, nil

@@ -33,6 +33,13 @@ loop.example.     TXT "v=spf1 include:loop.example -all"
 nullmx.example.   TXT "v=spf1 mx -all"
 nullmx.example.   MX 0 .
 void.example.     TXT "v=spf1 a:x1.example a:x2.example a:x3.example ip4:192.0.2.1 -all"
+four.example.     TXT "v=spf1 mx ip6:2001:db8::/32 -all"
+four.example.     MX 1 mx1.four.example.
+four.example.     MX 2 mx2.four.example.
+four.example.     MX 3 mx3.four.example.
+mx1.four.example. A 192.0.2.1
+mx2.four.example. A 192.0.2.2
+mx3.four.example. A 192.0.2.3
 `)
 	server.SetFailure("broken.example", testdns.ServFail())
 	for _, c := range []struct {
@@ -48,6 +55,7 @@ void.example.     TXT "v=spf1 a:x1.example a:x2.example a:x3.example ip4:192.0.2
 		{"loop.example", "192.0.2.1", spf.Answer{Result: spf.PermError, Mechanism: "include:loop.example", Lookups: 10}},
 		{"nullmx.example", "192.0.2.1", spf.Answer{Result: spf.Fail, Mechanism: "-all", Lookups: 1}},
 		{"void.example", "192.0.2.1", spf.Answer{Result: spf.PermError, Mechanism: "a:x3.example", Lookups: 3}},
+		{"four.example", "2001:db8::1", spf.Answer{Result: spf.Pass, Mechanism: "ip6:2001:db8::/32", Lookups: 1}},
 		{"broken.example", "192.0.2.1", spf.Answer{Result: spf.TempError}},
 		{"nothing.example", "192.0.2.1", spf.Answer{Result: spf.None}},
 		{"localhost", "192.0.2.1", spf.Answer{Result: spf.None}},
