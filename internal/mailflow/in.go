@@ -178,7 +178,9 @@ func arrival(s *smtp.Session, v *visit, p *parcel, claimed []string) *judge.Arri
 }
 
 // isForged: the field speaks in our name, and we did not write it.
-func (in *In) isForged(f message.Field) bool { return judge.IsForged(f.Name, f.Value(), in.Hostname) }
+func (f *Flow) isForged(field message.Field) bool {
+	return judge.IsForged(field.Name, field.Value(), f.Hostname)
+}
 
 // deliver commits the parcel, with a receipt, so that it is not made twice.
 func (in *In) deliver(ctx context.Context, s *smtp.Session, v *visit, p *parcel) error {

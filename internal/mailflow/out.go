@@ -72,7 +72,7 @@ func (out *Out) Data(ctx context.Context, s *smtp.Session, e *smtp.Envelope, c *
 	if err := p.checkLoops(m); err != nil {
 		return "", err
 	}
-	clean, m, err := out.without(c, m, isPrivate)
+	clean, m, err := out.without(c, m, func(field message.Field) bool { return isPrivate(field) || out.isForged(field) })
 	if err != nil {
 		return "", err
 	}
@@ -122,7 +122,7 @@ func (out *Out) mustOwn(ctx context.Context, s *smtp.Session, a address.Address,
 }
 
 // privateFields are not for the receivers: Bcc names those who are to stay unnamed, the others are ours to write.
-var privateFields = []string{"Bcc", "Resent-Bcc", "Return-Path", "Delivered-To", "X-Spam-Status", "X-Spam-Flag", "X-Spam-Score", "X-Spam-Level"}
+var privateFields = []string{"Bcc", "Resent-Bcc", "Return-Path", "Delivered-To"}
 
 func isPrivate(f message.Field) bool {
 	return slices.ContainsFunc(privateFields, func(name string) bool { return strings.EqualFold(f.Name, name) })

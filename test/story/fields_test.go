@@ -7,6 +7,7 @@ import (
 	msgauth "github.com/emersion/go-msgauth/dkim"
 
 	"postern/internal/mailauth"
+	"postern/test/lab"
 )
 
 // forgedFields speak in our name, in every spelling of it, or in a spam filter's.
@@ -75,6 +76,19 @@ func TestForgedFieldsGoAndTheRestStaysByteForByte(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestAUserCannotWriteInOurNameEither: who has a user's password must not forge what we found, for other users or the world.
+func TestAUserCannotWriteInOurNameEither(t *testing.T) {
+	s := lab.Start(t)
+	letter := text(append(forgedFields, "From: alice@example.test", foreignFields[0], "Subject: hello", "", "Hello.")...)
+	if err := submit(t, s, "alice@example.test").SendMail("alice@example.test", []string{"bob@example.test"}, strings.NewReader(letter)); err != nil {
+		t.Fatal(err)
+	}
+	got := string(s.Messages(t, "bob@example.test", "INBOX", 1)[0])
+	if count(got, "Authentication-Results") != 1 || !strings.Contains(got, foreignFields[0]) || strings.Contains(strings.ToUpper(got), "FORGED") || strings.Contains(got, "X-Spam") {
+		t.Error(got)
 	}
 }
 
