@@ -83,11 +83,14 @@ func (i *inquiry) senderKeys() []reputation.Key {
 		}
 		return keys
 	}
-	if !i.a.From.IsZero() {
-		keys = append(keys, reputation.Key{Kind: reputation.EnvelopeDomain, Name: mailauth.OrganizationalDomain(i.a.From.Domain)})
+	// An address literal is no domain, and all of them together are nobody.
+	if d := mailauth.OrganizationalDomain(i.a.From.Domain); d != "" {
+		keys = append(keys, reputation.Key{Kind: reputation.EnvelopeDomain, Name: d})
 	}
 	if author, ok := i.author(); ok {
-		keys = append(keys, reputation.Key{Kind: reputation.FromDomain, Name: mailauth.OrganizationalDomain(author.Domain)})
+		if d := mailauth.OrganizationalDomain(author.Domain); d != "" {
+			keys = append(keys, reputation.Key{Kind: reputation.FromDomain, Name: d})
+		}
 	}
 	return append(keys, reputation.Key{Kind: reputation.Helo, Name: strings.ToLower(i.a.Helo)})
 }

@@ -2,10 +2,12 @@ package judge
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 
 	"postern/antispam/reputation"
 	"postern/dkim"
+	"postern/internal/address"
 	"postern/internal/mailauth"
 	"postern/internal/verdict"
 )
@@ -36,6 +38,17 @@ func TestWhoAnswersForAMessageIsWhoIsProven(t *testing.T) {
 		}
 		if !found {
 			t.Errorf("%s: not counted under %s", name, c.domain)
+		}
+	}
+}
+
+func TestAddressLiteralsShareNoReputation(t *testing.T) {
+	b := newBench(t, strings.Replace(letter, "jane@sender.example", "jane@[192.0.2.9]", 1))
+	b.Arrival.From = address.Address{Local: "jane", Domain: "[192.0.2.9]"}
+	b.results = mailauth.Results{}
+	for _, k := range b.judge(t).keys {
+		if k.Name == "" {
+			t.Errorf("counted under %+v", k)
 		}
 	}
 }
