@@ -13,8 +13,9 @@ const (
 	maxFields     = 64
 	maxFieldName  = 76
 	maxFieldValue = 16 << 10
-	foldAt        = 76  // RFC 5322 2.1.1: 78 without CRLF
-	longestWord   = 900 // 998 at the utmost
+	maxFieldsSize = 32 << 10 // of all together, for they stand before each recipient's copy
+	foldAt        = 76       // RFC 5322 2.1.1: 78 without CRLF
+	longestWord   = 900      // 998 at the utmost
 )
 
 // newField takes a field of a scanner's answer. wanted is false for fields that a scanner has no say in: what is in the
@@ -30,6 +31,17 @@ func newField(name, value string) (f Field, wanted bool, err error) {
 		return f, false, lying("the field %s holds lines that are not its own", name)
 	}
 	return Field{name, encodeValue(value)}, len(name) > 2 && strings.EqualFold(name[:2], "X-"), nil
+}
+
+// add takes a field as long as there is room.
+func (r *Result) add(f Field) {
+	size := len(f.Name) + len(f.Value)
+	for _, other := range r.Headers {
+		size += len(other.Name) + len(other.Value)
+	}
+	if len(r.Headers) < maxFields && size <= maxFieldsSize {
+		r.Headers = append(r.Headers, f)
+	}
 }
 
 func isFieldName(s string) bool {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -243,6 +244,23 @@ func TestFieldsThatAScannerHasNoSayInAreLeftOut(t *testing.T) {
 	}
 	if strings.Join(got, "|") != "x-spam=one|x-spam=two lines|x-spam==?utf-8?q?zw=C3=B6lf=3F?=" || strings.Join(r.Remove, " ") != "X-Spam" {
 		t.Errorf("%q, without %v", got, r.Remove)
+	}
+}
+
+// Each field may be long, but they stand before the copy of every recipient.
+func TestTheFieldsOfAScannerAreBoundedTogether(t *testing.T) {
+	value := strings.Repeat("long ", 2000)
+	body := `{` + plain + `,"milter":{"add_headers":{"X-Spamd-Result":["` + strings.Join(slices.Repeat([]string{value}, 60), `","`) + `"],"X-Short":"x"}}}`
+	spamd := spamdAnswer("False ; 0.0 / 5.0", "X-Spam-Status: No\r\nX-Spam-A: "+value+"\r\nX-Spam-B: "+value+"\r\nX-Spam-C: "+value+"\r\nX-Spam-D: "+value+"\r\n")
+	for program, answer := range map[string]string{"rspamd": httpAnswer(body), "spamd": spamd} {
+		r := scan(t, parse(t, settingFor(program, testscan.Liar(t, says(program, answer)))), mail("Lunch", "Tuesday?"))
+		size := 0
+		for _, f := range r.Headers {
+			size += len(f.Append(nil))
+		}
+		if size < 20<<10 || size > 34<<10 {
+			t.Errorf("%s: %d fields of %d bytes", program, len(r.Headers), size)
+		}
 	}
 }
 

@@ -120,8 +120,8 @@ func (r *Result) takeMilter(add, remove map[string]json.RawMessage) error {
 			if err != nil {
 				return err
 			}
-			if wanted && len(r.Headers) < maxFields {
-				r.Headers = append(r.Headers, f)
+			if wanted {
+				r.add(f)
 			}
 		}
 	}

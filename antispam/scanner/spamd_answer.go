@@ -149,7 +149,7 @@ func (r *Result) takeSpamFields(content []byte) error {
 			continue
 		}
 		seen[key] = true
-		r.Headers = append(r.Headers, f)
+		r.add(f)
 		switch key {
 		case "x-spam-status":
 			r.takeTests(f.Value)
