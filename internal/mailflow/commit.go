@@ -93,7 +93,7 @@ func (f *Flow) seal(ctx context.Context, p *parcel) (*sealed, error) {
 		ready.Discard()
 		return nil, err
 	}
-	if p.account != 0 {
+	if p.account != 0 && !p.hold { // what is held may be of somebody else who has the account's password
 		ready.also = append(ready.also, func(tx *db.Tx) error { return f.Correspondents.SentTx(tx, p.account, p.plan.addresses()) })
 	}
 	return ready, nil

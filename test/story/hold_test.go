@@ -11,6 +11,7 @@ import (
 	"github.com/mhale/smtpd"
 
 	"postern/internal/testenv"
+	"postern/internal/verdict"
 	"postern/platform/admin"
 )
 
@@ -79,6 +80,27 @@ func TestAnAccountThatSendsAsNoPersonDoesIsHeldAndLetGo(t *testing.T) {
 	}
 	if out := g.Postern("user", "holds"); strings.Contains(out, alice) {
 		t.Errorf("still on hold: %s", out)
+	}
+}
+
+// TestWhomHeldMailIsToIsNoCorrespondent: whoever has an account's password must not make its owner expect mail from him.
+func TestWhomHeldMailIsToIsNoCorrespondent(t *testing.T) {
+	g := openGate(t, "")
+	s := g.stranger(t, true)
+	const alice = "alice@example.test"
+	g.set("outbound.messages_per_hour", "1")
+	for _, to := range []string{"someone@far.example", s.author} {
+		mail := text("From: "+alice, "To: "+to, "Subject: hello", "", "Hello.")
+		if err := submit(t, g.Server, alice).SendMail(alice, []string{to}, strings.NewReader(mail)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if held := g.waiting(t, "--held"); len(held) != 1 {
+		t.Fatalf("held: %+v", held)
+	}
+	trace, _ := g.arrives(t, s, g.letter("Jane <"+s.author+">"), alice)
+	if c := check(trace, verdict.CheckSender); c.Result == "correspondent" {
+		t.Errorf("%+v", c)
 	}
 }
 
