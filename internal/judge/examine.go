@@ -145,6 +145,9 @@ func (i *inquiry) gather(ctx context.Context) error {
 		return err
 	}
 	i.dmarc = demandOf(i.results.DMARC, i.Policies)
+	if i.dmarc.source != "" {
+		i.results.DMARC.Local, i.results.DMARC.LocalWhy = i.dmarc.policy, i.dmarc.source
+	}
 	i.findings.Named(confirmedName(i.results.IPRev))
 	if len(i.a.Claimed) > 0 {
 		i.checks = append(i.checks, i.claim())

@@ -66,9 +66,13 @@ func (i *inquiry) weigh(c *verdict.Check, keys []reputation.Key, standings []rep
 		return
 	}
 	c.Points = verdict.P(max(min(sum, worst), best))
-	c.Result = "good"
-	if c.Points > 0 {
+	switch {
+	case c.Points > 0:
 		c.Result = "bad"
+	case c.Points < 0:
+		c.Result = "good"
+	default:
+		c.Result = "even"
 	}
 }
 

@@ -66,7 +66,7 @@ func TestReputationsAreBelievedTheMoreTheMoreIsKnown(t *testing.T) {
 	if little.Result != "bad" || little.Points <= 0 || much.Points <= little.Points {
 		t.Errorf("one and fifty: %s, %s", little.Points, much.Points)
 	}
-	if c := points(map[string]reputation.Standing{"192.0.2.1/32": {Spam: 20, Ham: 20}}); c.Points != 0 {
+	if c := points(map[string]reputation.Standing{"192.0.2.1/32": {Spam: 20, Ham: 20}}); c.Points != 0 || c.Result != "even" {
 		t.Errorf("as much spam as ham: %+v", c)
 	}
 	good := points(map[string]reputation.Standing{"sender.example": {Ham: 50}})

@@ -1,6 +1,7 @@
 package mailauth
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -162,8 +163,8 @@ func (a *Author) policyWords(d DMARC) string {
 		words = append(words, "t=y")
 	}
 	words = append(words, "dis="+string(d.Effective()))
-	if d.Override != "" {
-		words = append(words, d.Override)
+	if why := cmp.Or(d.LocalWhy, d.Override); why != "" {
+		words = append(words, why)
 	}
 	return strings.Join(words, " ")
 }

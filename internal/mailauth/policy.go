@@ -26,6 +26,10 @@ type DMARC struct {
 	// Override says why Disposition is not to be carried out all the same, as in "trusted ARC seal of lists.example.org";
 	// empty when nothing does.
 	Override string
+	// Local is what the administrator has done in place of the Disposition, and LocalWhy says by which of their words;
+	// empty when they have none. Whoever knows them writes them here, so that the field tells what was done.
+	Local    dmarc.Policy
+	LocalWhy string
 	// TooMany: From has more domains than are asked about, and Disposition is reject whatever those that were ask for.
 	TooMany bool
 	// Unsure: there is a disposition other than none, and only because something that might have passed could not be
@@ -52,8 +56,11 @@ type Author struct {
 	Unsure bool
 }
 
-// Effective is the disposition after the override.
+// Effective is the disposition after the overrides.
 func (d DMARC) Effective() dmarc.Policy {
+	if d.Local != "" {
+		return d.Local
+	}
 	if d.Override != "" || d.Disposition == "" {
 		return dmarc.None
 	}

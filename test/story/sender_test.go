@@ -212,6 +212,10 @@ func TestTheAdministratorAndTrustedForwardersOverrideDMARC(t *testing.T) {
 		if mailbox, raw := g.copyOf(t, "alice@example.test", strings.Trim(trace.MessageID, "<>")); mailbox != "INBOX" || !strings.Contains(field(t, string(raw), "Authentication-Results"), "dmarc=fail") {
 			t.Errorf("in %q:\n%s", mailbox, raw)
 		}
+		_, raw := g.copyOf(t, "alice@example.test", strings.Trim(trace.MessageID, "<>"))
+		if told := strings.Join(strings.Fields(field(t, string(raw), "Authentication-Results")), " "); !strings.Contains(told, "dis=none "+because+")") {
+			t.Errorf("the field does not tell what was done: %s", told)
+		}
 		if p := trace.Recipients[0].Policy; p.DMARC != "none" || p.DMARCSource != because {
 			t.Errorf("the trace says DMARC %q because of %q", p.DMARC, p.DMARCSource)
 		}
