@@ -93,11 +93,14 @@ func actionWords(a verdict.Action) string {
 }
 
 func (c *command) showDecision(t verdict.Trace, r verdict.Recipient) {
-	where := ""
+	what := actionWords(r.Verdict.Action)
 	if r.Mailbox != "" {
-		where = fmt.Sprintf(", into %s by %s", plain(r.Mailbox), plain(or(r.FiledBy, "default")))
+		if r.Verdict.Action == verdict.Reject || r.Verdict.Action == verdict.Greylist {
+			what = "not " + what + ", since others take the message" // it has one reply for all
+		}
+		what += fmt.Sprintf(", into %s by %s", plain(r.Mailbox), plain(or(r.FiledBy, "default")))
 	}
-	c.say("for %s: %s%s", plain(r.Address), actionWords(r.Verdict.Action), where)
+	c.say("for %s: %s", plain(r.Address), what)
 	c.say("  because  %s", plain(r.Verdict.Rule))
 	c.say("  policy   of %s: tag %s, junk %s, reject %s, greylist %s%s", plain(r.Policy.Source), threshold(r.Policy.Tag), threshold(r.Policy.Junk),
 		threshold(r.Policy.Reject), threshold(r.Policy.Greylist), policyExtras(r.Policy))

@@ -15,6 +15,8 @@ func (c *command) spamSenders(kind string) *cobra.Command {
 		"allow": "An allowed sender's mail goes to the inbox whatever its score, once it is known to be theirs (SPF or DKIM, aligned);\nviruses are dealt with all the same.",
 		"block": "A blocked sender's mail goes to Junk whatever its score.",
 	}
+	// That an address proves nothing is what people who allow one do not expect.
+	adds := map[string]string{"allow": "allowed, where SPF or DKIM shows that it is the sender,", "block": "blocked"}
 	long := effects[kind] + `
 
 PATTERN is an address, @example.com for the domain alone, or example.com with its subdomains. Without --for it holds for
@@ -45,7 +47,7 @@ everybody here. A user's list counts before their domain's before the server's, 
 		}}
 	list.Flags().StringVar(&whom, "for", "", "only those of a user, a domain of ours, or the server")
 	return parent(kind, titles[kind], long,
-		change("add", "Put a sender into the list", kind+"ed", func(ctx context.Context, a *admin.Client, e admin.SenderEntry) (admin.SenderEntry, error) {
+		change("add", "Put a sender into the list", adds[kind], func(ctx context.Context, a *admin.Client, e admin.SenderEntry) (admin.SenderEntry, error) {
 			return a.AddSender(ctx, e)
 		}), list,
 		change("remove", "Take a sender out of the list", "not "+kind+"ed any more", func(ctx context.Context, a *admin.Client, e admin.SenderEntry) (admin.SenderEntry, error) {
