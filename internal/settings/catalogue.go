@@ -2,8 +2,11 @@ package settings
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
+	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -351,16 +354,32 @@ func checkSealer(s string) error {
 }
 
 func checkSpamScanner(s string) error {
-	kind, address, _ := strings.Cut(s, ":")
-	if address == "" || kind != "spamd" && kind != "rspamd" {
-		return fmt.Errorf("%q is no spam filter; write one such as spamd:127.0.0.1:783 or rspamd:http://127.0.0.1:11333", s)
+	kind, where, _ := strings.Cut(s, ":")
+	if kind == "spamd" && isSocket(where) || kind == "rspamd" && isRoot(where) {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%q is no spam filter; write one such as spamd:127.0.0.1:783, spamd:/run/spamd.sock or rspamd:http://127.0.0.1:11333", s)
+}
+
+// isSocket tells a path, or a host with a port. Package scanner reads more strictly; what passes here is at least no slip.
+func isSocket(where string) bool {
+	if strings.HasPrefix(where, "/") {
+		return true
+	}
+	host, port, err := net.SplitHostPort(where)
+	n, bad := strconv.ParseUint(port, 10, 16)
+	return err == nil && bad == nil && host != "" && n > 0
+}
+
+// isRoot tells the URL of a whole server.
+func isRoot(where string) bool {
+	u, err := url.Parse(where)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil && strings.Trim(u.Path, "/") == "" && u.RawQuery == ""
 }
 
 func checkVirusScanner(s string) error {
-	kind, address, _ := strings.Cut(s, ":")
-	if address == "" || kind != "clamd" {
+	kind, where, _ := strings.Cut(s, ":")
+	if kind != "clamd" || !isSocket(where) {
 		return fmt.Errorf("%q is no virus scanner; write one such as clamd:/run/clamav/clamd.ctl or clamd:127.0.0.1:3310", s)
 	}
 	return nil

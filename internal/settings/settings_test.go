@@ -184,6 +184,29 @@ func TestAValueThatDoesNotFitIsRefusedWithRangeAndDefault(t *testing.T) {
 	}
 }
 
+func TestAScannerIsRefusedWhereASlipIsSeen(t *testing.T) {
+	s, _ := open(t, filepath.Join(t.TempDir(), "postern.db"))
+	for name, texts := range map[string][]string{
+		"spam.scanner": {"spamd", "spamd:", "spamd:localhost", "spamd:127.0.0.1", "spamd:127.0.0.1:0", "spamd:127.0.0.1:x", "spamd:run/spamd.sock",
+			"rspamd:127.0.0.1:11333", "rspamd:ftp://127.0.0.1", "rspamd:http://", "rspamd:http://127.0.0.1/x", "rspamd:http://a:b@127.0.0.1", "clamd:/run/clamav/clamd.ctl"},
+		"virus.scanner": {"clamd", "clamd:localhost", "clamd:", "spamd:127.0.0.1:783"},
+	} {
+		for _, text := range texts {
+			if err := s.Set(t.Context(), name, text); err == nil || !strings.Contains(err.Error(), "; write one such as ") {
+				t.Errorf("%s took %q, %v", name, text, err)
+			}
+		}
+	}
+	for _, text := range []string{"spamd:localhost:783", "spamd:[::1]:783", "spamd:/run/spamd.sock", "rspamd:http://127.0.0.1:11333", "rspamd:https://scan.example.org/", ""} {
+		if err := s.Set(t.Context(), "spam.scanner", text); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	if err := s.Set(t.Context(), "virus.scanner", "clamd:127.0.0.1:3310"); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSecretsAreNotShown(t *testing.T) {
 	s := Defaults()
 	if err := s.Set(t.Context(), "dnsbl.dqs_key", "abc123secret"); err != nil {
