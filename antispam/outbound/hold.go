@@ -47,8 +47,8 @@ func deleteHold(ctx context.Context, d *db.DB, account int64) error {
 	})
 }
 
-// alertOf tells what happened and how it is mended.
-func alertOf(h Hold) Alert {
+// Alert tells what happened and how it is mended.
+func (h Hold) Alert() Alert {
 	return Alert{Hold: h, Title: h.Address + " is on hold: it sends as no person does", Text: fmt.Sprintf("%[1]s sent more than it may: %[2]s. "+
 		"Somebody else may have its password. What it sends to others is taken meanwhile and waits in the queue, held; mail to it goes on. "+
 		"Look at what waits with `postern queue list --held --from %[1]s`. If it was not the owner, give it another password with `postern user password %[1]s`, "+

@@ -72,6 +72,8 @@ type Options struct {
 	Settings *settings.Settings
 	// Alert is told of each hold once. It must not block.
 	Alert func(Alert)
+	// Lifted is told of each hold that somebody ends. It must not block.
+	Lifted func(Hold)
 	// Accounts bounds how many are remembered, 100,000 when 0; those that sent longest ago are forgotten first.
 	Accounts int
 	Clock    clock.Clock
@@ -113,6 +115,9 @@ func Open(ctx context.Context, o Options) (*Watch, error) {
 	if o.Alert == nil {
 		o.Alert = func(Alert) {}
 	}
+	if o.Lifted == nil {
+		o.Lifted = func(Hold) {}
+	}
 	if o.Accounts <= 0 {
 		o.Accounts = defaultAccounts
 	}
@@ -151,7 +156,7 @@ func (w *Watch) Judge(ctx context.Context, s Submission) Judgement {
 	}
 	if isNew {
 		w.o.Log.Warn("account put on hold", "account", s.Account, "address", s.Address, "reason", h.Reason)
-		w.o.Alert(alertOf(h.Hold))
+		w.o.Alert(h.Hold.Alert())
 	}
 	return Judgement{Hold: true, Reason: h.Reason}
 }
@@ -211,10 +216,11 @@ func (w *Watch) Lift(ctx context.Context, account int64) error {
 		return fmt.Errorf("lifting the hold: %w", err)
 	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	h.lifted = true
 	delete(w.holds, account)
 	w.known.forget(account)
+	w.mu.Unlock()
+	w.o.Lifted(h.Hold)
 	w.o.Log.Info("hold lifted", "account", account, "address", h.Address)
 	return nil
 }

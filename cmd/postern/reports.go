@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"postern/internal/reports"
-	"postern/internal/settings"
 	"postern/platform/admin"
 )
 
@@ -26,11 +24,10 @@ come to the addresses that "domain dns print" puts into the DNS; "domain reports
 		Example: "  postern domain reports\n  postern domain reports example.org --since 7d --sources\n" +
 			"  postern domain reports --kind tls\n  postern domain reports --sent",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			age, err := settings.ParseDuration(since)
-			if err != nil {
-				return usage{fmt.Errorf("--since %s is no time; %w", since, err)}
+			var err error
+			if f.Since, err = ago(since, time.Now()); err != nil {
+				return err
 			}
-			f.Since = time.Now().Add(-age)
 			if len(args) > 0 {
 				f.Domain = args[0]
 			}
@@ -50,7 +47,7 @@ come to the addresses that "domain dns print" puts into the DNS; "domain reports
 					}
 				})
 		}}
-	cmd.Flags().StringVar(&since, "since", "30d", "how far back, such as 7d")
+	cmd.Flags().StringVar(&since, "since", "30d", "how far back, such as 24h, 7d or 2026-11-20")
 	cmd.Flags().StringVar(&f.Kind, "kind", "", "dmarc or tls (default both)")
 	cmd.Flags().BoolVar(&sources, "sources", false, "list every address that sent in the domain's name")
 	cmd.Flags().BoolVar(&sent, "sent", false, "the reports that we sent to others")

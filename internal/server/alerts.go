@@ -105,8 +105,25 @@ func (a *Alerts) List() []Alert {
 
 // OnHold raises that an account was put on hold. Each hold is told, however soon it follows another.
 func (a *Alerts) OnHold(h outbound.Alert) {
-	a.Raise(fmt.Sprintf("outbound/%d/%d", h.Account, h.Since.Unix()), h.Title, h.Text)
+	a.Raise(holdKey(h.Hold), h.Title, h.Text)
 }
+
+// StillOnHold lists the holds from before the start, which were told when they came to be.
+func (a *Alerts) StillOnHold(holds []outbound.Hold) {
+	a.mu.Lock()
+	for _, h := range holds {
+		a.told[holdKey(h)] = a.clock.Now()
+	}
+	a.mu.Unlock()
+	for _, h := range holds {
+		a.OnHold(h.Alert())
+	}
+}
+
+func holdKey(h outbound.Hold) string { return fmt.Sprintf("outbound/%d/%d", h.Account, h.Since.Unix()) }
+
+// Lifted notes that a hold was ended: there is nothing to look after any more.
+func (a *Alerts) Lifted(h outbound.Hold) { a.over(fmt.Sprintf("outbound/%d/", h.Account)) }
 
 // BlockList raises what a block list's checker found wrong.
 func (a *Alerts) BlockList(b dnsbl.Alert) {

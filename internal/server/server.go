@@ -213,10 +213,15 @@ func (s *Server) openRoads(ctx context.Context) (err error) {
 	if s.Keys, err = dkim.OpenKeys(ctx, s.DB, s.Clock); err != nil {
 		return fmt.Errorf("reading the signing keys: %w", err)
 	}
-	s.Outbound, err = outbound.Open(ctx, outbound.Options{DB: s.DB, Settings: s.Settings, Alert: s.Alerts.OnHold, Clock: s.Clock, Log: s.Log})
+	s.Outbound, err = outbound.Open(ctx, outbound.Options{DB: s.DB, Settings: s.Settings, Alert: s.Alerts.OnHold, Lifted: s.Alerts.Lifted, Clock: s.Clock, Log: s.Log})
 	if err != nil {
 		return err
 	}
+	holds, err := s.Outbound.Holds(ctx)
+	if err != nil {
+		return err
+	}
+	s.Alerts.StillOnHold(holds)
 	secret, err := s.Directory.Secret(ctx, "srs")
 	if err != nil {
 		return fmt.Errorf("reading the secret for return addresses: %w", err)

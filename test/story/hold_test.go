@@ -65,7 +65,13 @@ func TestAnAccountThatSendsAsNoPersonDoesIsHeldAndLetGo(t *testing.T) {
 	if held := g.waiting(t, "--held"); len(held) != 3 {
 		t.Errorf("held after a restart: %+v", held)
 	}
+	if told := g.findings(t); !strings.Contains(told, alice+" is on hold") {
+		t.Errorf("check forgot the hold: %s", told)
+	}
 	g.Postern("user", "lift", alice)
+	if told := g.findings(t); strings.Contains(told, "is on hold") {
+		t.Errorf("check does not know that the hold is lifted: %s", told)
+	}
 	g.Postern("queue", "release", "--from", alice)
 	far.wait(t, 7)
 	write(alice, "someone@far.example")
@@ -152,4 +158,14 @@ func refuseAllAsMX(t *testing.T, ip string) {
 	t.Cleanup(func() { l.Close() })
 	server := &smtpd.Server{Appname: "refusing", Hostname: "mx.refusing.example", DisableReverseDNS: true, HandlerRcpt: func(net.Addr, string, string) bool { return false }}
 	go server.Serve(l)
+}
+
+// findings is what `postern check` tells; that the test's server fails some of it is no matter here.
+func (g *gate) findings(t *testing.T) string {
+	t.Helper()
+	out, err := g.Command("check").Output()
+	if len(out) == 0 {
+		t.Fatal(err)
+	}
+	return string(out)
 }
