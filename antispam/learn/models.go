@@ -25,6 +25,7 @@ const (
 	Ham  Class = 2
 )
 
+// String is the word for the class: spam or ham.
 func (c Class) String() string {
 	switch c {
 	case Spam:
