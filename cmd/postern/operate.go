@@ -132,6 +132,9 @@ func (c *command) settings() *cobra.Command {
 				}
 				return some, err
 			}, func(list []admin.Setting) {
+				if len(list) == 0 {
+					c.say("No setting's name begins so.")
+				}
 				for _, s := range list {
 					c.showSetting(s)
 				}
@@ -143,8 +146,18 @@ func (c *command) settings() *cobra.Command {
 				func(s admin.Setting) { c.say("%s", s.Value) })
 		}}
 	set := &cobra.Command{Use: "set NAME VALUE", Short: "Change a setting; it is in force at once", Args: takes(2, 2),
-		Example: "  postern settings set smtp.max_message_size 100MiB\n  postern settings set queue.max_age 3d",
+		Long: `Changes a setting. A list is written whole, with commas; '' empties it. With - the value is the first line of standard
+input: others on the machine see the arguments of a command, and must not see a secret.`,
+		Example: "  postern settings set smtp.max_message_size 100MiB\n  postern settings set queue.max_age 3d\n" +
+			"  postern settings set dmarc.override lists.example.org=none,example.net=quarantine\n  postern settings set spam.scanner_secret - <secret.txt",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if args[1] == "-" {
+				line, err := c.readSecret()
+				if err != nil {
+					return err
+				}
+				args[1] = line
+			}
 			return ask(cmd, c, func(ctx context.Context, a *admin.Client) (admin.Setting, error) {
 				return a.SetSetting(ctx, args[0], args[1])
 			}, func(s admin.Setting) { c.say("%s is %s.", s.Name, or(s.Value, "empty")) })

@@ -49,6 +49,14 @@ func (c *command) readFirstPassword() (string, error) {
 	return firstLineOf(c.in)
 }
 
+// readSecret asks once on a terminal, and reads the first line of anything else.
+func (c *command) readSecret() (string, error) {
+	if terminal, ok := c.in.(*os.File); ok && isTerminal(terminal) {
+		return c.prompt(terminal, "Value: ")
+	}
+	return firstLineOf(c.in)
+}
+
 func firstLineOf(r io.Reader) (string, error) {
 	line, err := bufio.NewReader(io.LimitReader(r, maxPasswordLine)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {

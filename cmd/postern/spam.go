@@ -138,5 +138,5 @@ func thresholdFlags(cmd *cobra.Command, t *admin.ThresholdChange) {
 	cmd.Flags().Var(score{&t.Tag}, "tag", "score from which mail is marked; 0 never")
 	cmd.Flags().Var(score{&t.Junk}, "junk", "score from which it goes to Junk; 0 never")
 	cmd.Flags().Var(score{&t.Reject}, "reject", "score from which it is refused; 0 never")
-	cmd.Flags().Var(score{&t.Greylist}, "greylist", "score from which unknown senders must come again; 0 never")
+	cmd.Flags().Var(score{&t.Greylist}, "greylist", "score from which unknown senders must come again, where greylist.enabled is on; 0 never")
 }
