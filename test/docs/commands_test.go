@@ -12,7 +12,7 @@ import (
 )
 
 // shown are the pages whose commands are run: what they call /var/lib/postern and mail.example.org is the demo here.
-var shown = []string{"docs/install.md", "docs/dns.md", "docs/clients.md", "docs/operations.md", "docs/spam.md", "docs/spam-engine.md", "docs/store.md", "docs/reports.md", "docs/training.md"}
+var shown = []string{"docs/install.md", "docs/dns.md", "docs/clients.md", "docs/operations.md", "docs/spam.md", "docs/spam-engine.md", "docs/scanners.md", "docs/authentication.md", "docs/store.md", "docs/reports.md", "docs/training.md"}
 
 // schemePorts are the ports that URLs without one mean.
 var schemePorts = map[string]int{"imaps": 993, "smtps": 465, "smtp": 25, "http": 80}
