@@ -83,6 +83,7 @@ const harmless = "From: postmaster@localhost\r\nTo: postmaster@localhost\r\nSubj
 
 // Scanners gives the external scanners that the settings name, each with a trial that has it look at a message.
 func (s *Server) Scanners() map[string]func(context.Context) error {
+	s.scanners.now() // what the settings do not name any more has no troubles
 	list := map[string]func(context.Context) error{}
 	for _, where := range []string{settings.SpamScanner.Get(s.Settings), settings.VirusScanner.Get(s.Settings)} {
 		if where != "" {

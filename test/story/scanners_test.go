@@ -212,8 +212,8 @@ func TestAScannerThatLiesIsNotBelievedAndToldOf(t *testing.T) {
 	}
 	g.alert(t, "spamd", "cannot be right", "names the right port")
 	g.set("spam.scanner", "")
+	g.mustNotWarn(t, "spamd") // and no message has to come first
 	g.arrives(t, s, g.letter(s.author), alice)
-	g.mustNotWarn(t, "spamd")
 	for setting, value := range map[string]string{"spam.scanner": "clamd:127.0.0.1:3310", "virus.scanner": "spamd:127.0.0.1:783"} {
 		if err := g.Command("settings", "set", setting, value).Run(); err == nil {
 			t.Errorf("%s may be %s", setting, value)
