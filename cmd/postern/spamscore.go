@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -44,9 +46,10 @@ came in, "postern spam explain" tells all of it.`,
 func (c *command) score(paths []string, junk verdict.Points) error {
 	engine := antispam.New()
 	list := []scored{}
-	failed := 0
+	found, failed := 0, 0
 	for _, path := range paths {
 		for m, err := range c.messages(path) {
+			found++
 			if err != nil {
 				failed++
 				c.complain(err, false)
@@ -64,6 +67,9 @@ func (c *command) score(paths []string, junk verdict.Points) error {
 			}
 		}
 	}
+	if found == 0 {
+		return noMessage(paths)
+	}
 	if failed > 0 {
 		c.exit = exitRefused
 	}
@@ -71,6 +77,11 @@ func (c *command) score(paths []string, junk verdict.Points) error {
 		return c.writeJSON(list)
 	}
 	return nil
+}
+
+// noMessage is the error of a command that was to read messages and found none.
+func noMessage(paths []string) error {
+	return fmt.Errorf("there is no message at %s; name a file, a folder or an archive of messages", strings.Join(paths, ", "))
 }
 
 // messages reads a path, "-" being standard input.

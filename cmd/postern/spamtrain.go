@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 
@@ -94,7 +93,7 @@ func (c *command) train(ctx context.Context, t *trainer, paths []string) error {
 		err = errors.New("interrupted; start it again to go on, what is learnt is not counted twice")
 	}
 	if t.training == (training{}) {
-		return cmp.Or(err, fmt.Errorf("there is no message at %s; name a file, a folder or an archive of messages", strings.Join(paths, ", ")))
+		return cmp.Or(err, noMessage(paths))
 	}
 	return errors.Join(c.showTraining(t.training), err)
 }
