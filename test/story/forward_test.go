@@ -41,8 +41,8 @@ func TestNoticesAboutForwardedMailGoToProvenSendersOnly(t *testing.T) {
 // TestASignedMessageThatIsReplayedTellsNobodyElse has what one author signed sent again by a stranger, under another address of
 // the author's domain and then under the author's own.
 func TestASignedMessageThatIsReplayedTellsNobodyElse(t *testing.T) {
-	g := openGate(t, "gone.example. 60 IN MX 0 .\nprovider.example. 60 IN MX 10 mx.provider.example.\nmx.provider.example. 60 IN A 127.0.0.23\n")
-	far := listenAsMX(t, "127.0.0.23")
+	g := openGate(t, "gone.example. 60 IN MX 0 .\nprovider.example. 60 IN MX 10 mx.provider.example.\nmx.provider.example. 60 IN A 127.0.0.24\n")
+	far := listenAsMX(t, "127.0.0.24")
 	publish(t, g.Server, g.dns)
 	g.Postern("group", "add", "team@example.test", "out@gone.example")
 	s := g.stranger(t, true)
