@@ -119,7 +119,7 @@ server's own user may. They find it by its configuration: --config, $POSTERN_CON
 	flags.StringVar(&c.configPath, "config", "", "configuration of the server (default $POSTERN_CONFIG)")
 	root.MarkPersistentFlagFilename("config", "toml")
 	root.AddCommand(c.demo(), c.init(), c.serve(), c.domain(), c.user(), c.alias(), c.group(), c.grant(), c.queue(),
-		c.settings(), c.spam(), c.verify(), c.check(), c.versionCommand())
+		c.settings(), c.spam(), c.sieve(), c.verify(), c.check(), c.versionCommand())
 	return root
 }
 

@@ -31,7 +31,10 @@ func May(m *message.Message, from address.Address, o Options) (ok bool, reason s
 	if value := suppressed(m); value != "" {
 		return false, "X-Auto-Response-Suppress: " + value
 	}
-	if len(o.Person) > 0 && !isAddressedTo(m, o.Person) {
+	if len(o.Person) == 0 {
+		return true, ""
+	}
+	if _, ok := AddressedTo(m, o.Person); !ok {
 		return false, "the message is not addressed to the recipient in To or Cc"
 	}
 	return true, ""
@@ -68,8 +71,9 @@ func suppressed(m *message.Message) string {
 	return ""
 }
 
-// isAddressedTo reports whether one of the addresses is among those that the message says it is for.
-func isAddressedTo(m *message.Message, person []address.Address) bool {
+// AddressedTo gives the one of a person's addresses that the message says it is for, in To, Cc or Bcc, or in their Resent- forms (RFC
+// 5230 4.5).
+func AddressedTo(m *message.Message, person []address.Address) (address.Address, bool) {
 	for _, name := range []string{"To", "Cc", "Bcc", "Resent-To", "Resent-Cc", "Resent-Bcc"} {
 		for _, f := range m.Header.All(name) {
 			for _, box := range message.ParseAddressList(f.Value(), message.DefaultLimits.Addresses) {
@@ -79,11 +83,11 @@ func isAddressedTo(m *message.Message, person []address.Address) bool {
 				}
 				for _, own := range person {
 					if a.Key() == own.Key() {
-						return true
+						return own, true
 					}
 				}
 			}
 		}
 	}
-	return false
+	return address.Address{}, false
 }

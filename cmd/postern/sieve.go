@@ -1,0 +1,128 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"postern/sieve"
+	"postern/sieve/grammar"
+)
+
+func (c *command) sieve() *cobra.Command {
+	return parent("sieve", "Check and try scripts that file mail",
+		`Sieve is the language in which people say what is to become of their mail: into which mailbox, on to whom, answered,
+refused. These commands need no running server, and change nothing.`,
+		c.sieveCheck(), c.sieveRun())
+}
+
+// maxScript bounds what is read of a script.
+const maxScript = 1 << 20
+
+// readScript reads a script; "-" is standard input.
+func (c *command) readScript(path string) ([]byte, error) {
+	in := c.in
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	b, err := io.ReadAll(io.LimitReader(in, maxScript+1))
+	if err == nil && len(b) > maxScript {
+		err = errorf("%s is longer than a script may be, %d bytes", path, maxScript)
+	}
+	return b, err
+}
+
+// note is a mistake or a warning, for JSON.
+type note struct {
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+	Text   string `json:"text"`
+}
+
+func notes(list []grammar.Problem) []note {
+	out := make([]note, 0, len(list))
+	for _, p := range list {
+		out = append(out, note{p.Line, p.Column, p.Text})
+	}
+	return out
+}
+
+// checked is what `sieve check` says of a script.
+type checked struct {
+	Name     string `json:"name"`
+	OK       bool   `json:"ok"`
+	Mistakes []note `json:"mistakes"`
+	Warnings []note `json:"warnings"`
+}
+
+func (c *command) sieveCheck() *cobra.Command {
+	return &cobra.Command{Use: "check FILE...", Short: "Say what is wrong with scripts", Args: takes(1, -1),
+		Long: `Reads each script, or standard input for "-", as the server does when one is stored, and names every mistake with its line
+and how to mend it, and what its writer should know though it runs. The exit code is 1 if there is a mistake.`,
+		Example: "  postern sieve check filter.sieve\n  postern sieve check --json *.sieve | jq '.[] | select(.ok | not)'",
+		RunE: func(_ *cobra.Command, args []string) error {
+			list := make([]checked, 0, len(args))
+			for _, path := range args {
+				source, err := c.readScript(path)
+				if err != nil {
+					return err
+				}
+				one, err := checkScript(path, source)
+				if err != nil {
+					return err
+				}
+				if !one.OK {
+					c.exit = exitRefused
+				}
+				if list = append(list, one); !c.json {
+					c.showChecked(one)
+				}
+			}
+			if c.json {
+				return c.writeJSON(list)
+			}
+			return nil
+		}}
+}
+
+func checkScript(name string, source []byte) (checked, error) {
+	script, err := sieve.Compile(source, sieve.Options{Name: name, Include: beside(name)})
+	var problems sieve.Problems
+	if errors.As(err, &problems) {
+		return checked{Name: name, Mistakes: notes(problems), Warnings: []note{}}, nil
+	}
+	if err != nil {
+		return checked{}, err
+	}
+	return checked{Name: name, OK: true, Mistakes: []note{}, Warnings: notes(script.Warnings)}, nil
+}
+
+func (c *command) showChecked(one checked) {
+	for _, n := range one.Mistakes {
+		c.say("%s:%d:%d: %s", plain(one.Name), n.Line, n.Column, plain(n.Text))
+	}
+	for _, n := range one.Warnings {
+		c.say("%s:%d:%d: warning: %s", plain(one.Name), n.Line, n.Column, plain(n.Text))
+	}
+	if one.OK {
+		c.say("%s: no mistakes", plain(one.Name))
+		return
+	}
+	c.say("%s: %s", plain(one.Name), counted(len(one.Mistakes), "mistake"))
+}
+
+// counted is a number of things in words.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
