@@ -6,7 +6,7 @@ set -euo pipefail
 
 packages=(
   # clients
-  swaks msmtp isync mutt curl offlineimap3 imapfilter fdm getmail6 python3 libnet-ssleay-perl libauthen-sasl-perl libnet-dns-perl libsasl2-modules
+  swaks msmtp isync mutt curl offlineimap3 imapfilter fdm getmail6 sieve-connect python3 libnet-ssleay-perl libauthen-sasl-perl libnet-dns-perl libsasl2-modules
   # peers and judges
   postfix dovecot-imapd fail2ban python3-dkim python3-nacl python3-authres openssl ca-certificates
   # scanners (spamassassin alone has no spamd) and what unpacks the corpora

@@ -102,6 +102,9 @@ func (c *command) showDecision(t verdict.Trace, r verdict.Recipient) {
 	}
 	c.say("for %s: %s", plain(r.Address), what)
 	c.say("  because  %s", plain(r.Verdict.Rule))
+	for _, line := range r.Scripts {
+		c.say("  script   %s", plain(line))
+	}
 	c.say("  policy   of %s: tag %s, junk %s, reject %s, greylist %s%s", plain(r.Policy.Source), threshold(r.Policy.Tag), threshold(r.Policy.Junk),
 		threshold(r.Policy.Reject), threshold(r.Policy.Greylist), policyExtras(r.Policy))
 	label := "but for"

@@ -23,7 +23,7 @@ func TestTheLeastFileGivesEveryDefault(t *testing.T) {
 	}
 	want := &Config{Path: "/etc/postern/postern.toml", Hostname: "mail.example.org", Data: "/var/lib/postern",
 		Listen: map[string][]Address{
-			"smtp": {{Port: 25}}, "submission": {{Port: 587}}, "submissions": {{Port: 465}}, "imaps": {{Port: 993}},
+			"smtp": {{Port: 25}}, "submission": {{Port: 587}}, "submissions": {{Port: 465}}, "imaps": {{Port: 993}}, "managesieve": {{Port: 4190}},
 			"admin": {{IP: netip.MustParseAddr("127.0.0.1"), Port: 4025}, {IP: netip.MustParseAddr("::1"), Port: 4025}},
 		},
 		Database: "sqlite:/var/lib/postern/postern.db", Blobs: "/var/lib/postern/blobs", LogLevel: "info", LogFormat: "text"}

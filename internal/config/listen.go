@@ -24,6 +24,7 @@ var services = []Service{
 	{Name: "submission", Port: 587, Doc: "mail from users, STARTTLS (RFC 6409)"},
 	{Name: "submissions", Port: 465, Doc: "mail from users, TLS from the first byte (RFC 8314)"},
 	{Name: "imaps", Port: 993, Doc: "reading mail, TLS from the first byte (RFC 9051)"},
+	{Name: "managesieve", Port: 4190, Doc: "users' Sieve scripts, STARTTLS (RFC 5804)"},
 	{Name: "admin", Port: 4025, Loopback: true, Doc: "metrics and health over HTTP"},
 }
 

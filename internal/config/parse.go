@@ -30,6 +30,7 @@ type listen struct {
 	Submission     *[]string `toml:"submission"`
 	Submissions    *[]string `toml:"submissions"`
 	IMAPS          *[]string `toml:"imaps"`
+	ManageSieve    *[]string `toml:"managesieve"`
 	Admin          *[]string `toml:"admin"`
 	TrustedProxies []string  `toml:"trusted_proxies"`
 }
@@ -45,6 +46,8 @@ func (l *listen) of(service string) *[]string {
 		return l.Submissions
 	case "imaps":
 		return l.IMAPS
+	case "managesieve":
+		return l.ManageSieve
 	case "admin":
 		return l.Admin
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"postern/internal/address"
 	"postern/internal/reply"
 	"postern/internal/verdict"
 )
@@ -27,16 +28,35 @@ func (v *Judgement) Answer() *reply.Error {
 	}
 	v.Trace.Reply = "250 2.6.0 Accepted as " + v.Trace.ID
 	for i := range v.Trace.Recipients {
-		r := &v.Trace.Recipients[i]
-		switch {
-		case r.Account == 0: // it is forwarded, and stored nowhere here
-		case r.Verdict.Action == verdict.Junk || r.Verdict.Action == verdict.Reject:
-			r.Mailbox, r.FiledBy = "Junk", "spam"
-		default:
-			r.Mailbox, r.FiledBy = "INBOX", "default"
-		}
+		file(&v.Trace.Recipients[i])
 	}
 	return nil
+}
+
+// file says where a copy goes by the verdict.
+func file(r *verdict.Recipient) {
+	switch {
+	case r.Account == 0: // it is forwarded, and stored nowhere here
+	case r.Verdict.Action == verdict.Junk || r.Verdict.Action == verdict.Reject:
+		r.Mailbox, r.FiledBy = "Junk", "spam"
+	default:
+		r.Mailbox, r.FiledBy = "INBOX", "default"
+	}
+}
+
+// Onward gives a copy that a script sends on to another account here its own place among the recipients. It goes by the verdict
+// on the one that it comes from.
+func (v *Judgement) Onward(from int, account int64, to address.Address) (place int) {
+	r := v.Trace.Recipients[from]
+	r.Account, r.Address, r.Scripts = account, to.String(), nil
+	file(&r)
+	v.Trace.Recipients = append(v.Trace.Recipients, r)
+	return len(v.Trace.Recipients) - 1
+}
+
+// RefuseFor is the reply where the scripts of all recipients refuse the message, with what they say.
+func (v *Judgement) RefuseFor(text string) *reply.Error {
+	return v.refuse(550, "5.7.1", "%s", text)
 }
 
 // Spoofed is the reply to a message that claims to be from a domain of ours and does not prove it, nil for any other: our

@@ -33,6 +33,12 @@ type parcel struct {
 	notice bool
 	// once recognises the same delivery made again; nil when that cannot happen.
 	once *receiptKey
+	// filings are where the copies go, as scripts have it; nil where none was asked.
+	filings []filing
+	// proven: the sender of mail from elsewhere is not forged.
+	proven bool
+	// notices go out with the message: to its sender, and to owners of scripts.
+	notices []queue.Prepared
 	// seen are receipts of earlier deliveries, to be dropped.
 	seen []receipt
 	// judgement is how mail from elsewhere was judged; nil for all other.
@@ -51,10 +57,14 @@ type sealed struct {
 	outgoing []queue.Message
 	once     *receiptKey
 	seen     []receipt
-	notice   queue.Prepared // of success, where the sender asked for it; nil otherwise
+	notice   queue.Prepared   // of success, where the sender asked for it; nil otherwise
+	notices  []queue.Prepared // the parcel's
 	// also is what else belongs into the transaction.
 	also []func(*db.Tx) error
 }
+
+// leaves reports whether something of the parcel is claimed as one: what is queued, and notices.
+func (p *parcel) leaves() bool { return len(p.plan.external)+len(p.notices) > 0 }
 
 // commit makes the parcel durable for all its recipients in one transaction, which shares its flush with all others that
 // wait.
@@ -88,7 +98,8 @@ func (f *Flow) seal(ctx context.Context, p *parcel) (*sealed, error) {
 		}
 		return nil, err
 	}
-	ready := &sealed{notice: notice, flow: f, prepared: prepared, targets: f.targets(p), outgoing: outgoing, once: p.once, seen: p.seen, also: p.also}
+	ready := &sealed{notice: notice, flow: f, prepared: prepared, targets: f.targets(p), outgoing: outgoing, once: p.once, seen: p.seen, also: p.also,
+		notices: p.notices}
 	if err := f.addTrace(ready, p); err != nil {
 		ready.Discard()
 		return nil, err
@@ -141,6 +152,11 @@ func (s *sealed) Tx(tx *db.Tx) error {
 			return err
 		}
 	}
+	for _, n := range s.notices {
+		if err := n.Tx(tx); err != nil {
+			return err
+		}
+	}
 	if s.notice != nil {
 		return s.notice.Tx(tx)
 	}
@@ -149,7 +165,7 @@ func (s *sealed) Tx(tx *db.Tx) error {
 
 // claimOutgoing reports whether what goes elsewhere is still to be queued, and not a second try after a lost reply.
 func (s *sealed) claimOutgoing(tx *db.Tx) (bool, error) {
-	if s.once == nil || len(s.outgoing) == 0 {
+	if s.once == nil || len(s.outgoing)+len(s.notices) == 0 {
 		return true, nil
 	}
 	return s.flow.Store.ClaimOnceTx(tx, s.once[:])
@@ -161,27 +177,6 @@ func (s *sealed) Discard() {
 	if s.notice != nil {
 		s.notice.Discard()
 	}
-}
-
-func (f *Flow) targets(p *parcel) []store.Target {
-	now := f.Clock.Now()
-	targets := make([]store.Target, 0, len(p.plan.accounts))
-	for i, c := range p.plan.accounts {
-		prefix := finalFields(p.envelope.From, c.to, p.envelope.SMTPUTF8)
-		t := store.Target{Account: store.AccountID(c.account), Internal: now, IgnoreQuota: p.notice || len(p.plan.accounts) > 1}
-		if p.judgement != nil {
-			prefix = append(prefix, p.judgement.Fields(i)...)
-			if p.judgement.Junked(i) {
-				t.Role = `\Junk`
-			}
-		}
-		t.Prefix = append(prefix, p.trace...)
-		if p.once != nil {
-			t.Once = p.once.of(c)
-		}
-		targets = append(targets, t)
-	}
-	return targets
 }
 
 // outgoing gives one queued message for each address of ours that forwards, and one for those that the sender named.

@@ -118,6 +118,16 @@ func (in *In) Data(ctx context.Context, s *smtp.Session, e *smtp.Envelope, c *sp
 		defer p.content.Close()
 	}
 	isReport := p.judgement != nil && in.takeReport(p)
+	defer p.dropNotices()
+	if refusal, err := in.filter(ctx, s, p); err != nil {
+		return "", err
+	} else if refusal != nil {
+		if p.judgement != nil {
+			in.refused(p, p.judgement, refusal)
+		}
+		return "", refusal
+	}
+	p.tell = in.mayTell(p)
 	if err := in.deliver(ctx, s, v, p); err != nil {
 		return "", err
 	}
@@ -143,7 +153,7 @@ func (in *In) judge(ctx context.Context, s *smtp.Session, v *visit, p *parcel, c
 		in.refused(p, j, refusal)
 		return refusal
 	}
-	p.tell = in.mayTell(p, j)
+	p.proven = isProven(p, j)
 	p.trace = append(j.Results(in.Hostname), p.trace...)
 	return nil
 }
@@ -199,7 +209,7 @@ func (in *In) deliver(ctx context.Context, s *smtp.Session, v *visit, p *parcel)
 		return err
 	}
 	if fresh {
-		v.last, v.said = &receipt{key: key, copies: p.plan.accounts, elsewhere: len(p.plan.external) > 0}, s.Commands
+		v.last, v.said = &receipt{key: key, copies: key.keys(p), elsewhere: p.leaves()}, s.Commands
 	}
 	return nil
 }

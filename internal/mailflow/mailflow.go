@@ -1,5 +1,5 @@
 // Package mailflow is the story of a message: in.go tells how it comes from the world to a mailbox, out.go how it goes from a
-// user to the world.
+// user to the world; filter.go, what their recipients' scripts make of it on the way.
 //
 // Both are backends of SMTP servers. They ask the directory who is meant and who may, mailauth and the block lists who is
 // there, and end in one place, commit.go, where a message becomes durable for all its recipients at once: copies for
@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"time"
 
 	"postern/antispam/outbound"
 	"postern/dkim"
@@ -20,6 +21,7 @@ import (
 	"postern/internal/clock"
 	"postern/internal/db"
 	"postern/internal/directory"
+	"postern/internal/filter"
 	"postern/internal/judge"
 	"postern/internal/message"
 	"postern/internal/reports"
@@ -74,6 +76,13 @@ type Reports interface {
 	Observe(reports.Observation)
 }
 
+// Filters gives the scripts that have a say about mail for an account, and remembers for them; *filter.Filters is one.
+type Filters interface {
+	For(ctx context.Context, account int64, domain string) (*filter.Plan, error)
+	Remembers(ctx context.Context, account int64, m filter.Mark) (bool, error)
+	RememberTx(tx *db.Tx, account int64, m filter.Mark, keep time.Duration) (fresh bool, err error)
+}
+
 // Flow is what both roads stand on. All fields must be set.
 type Flow struct {
 	// Hostname is the server's name, in Received fields and Message-IDs.
@@ -89,6 +98,7 @@ type Flow struct {
 	Correspondents Correspondents
 	Watch          Watch
 	Reports        Reports
+	Filters        Filters
 	Settings       *settings.Settings
 	SRS            srs.Rewriter
 	Spool          *spool.Dir

@@ -23,6 +23,15 @@ func (f *Flow) Notify(ctx context.Context, subject, text string) error {
 	if len(p.accounts) == 0 {
 		return reply.New(550, "5.1.1", "there is no administrator to notify: make one with `postern user add --admin`")
 	}
+	letter, err := f.noticeParcel(p, subject, text)
+	if err != nil {
+		return err
+	}
+	return f.commit(ctx, letter)
+}
+
+// noticeParcel is a letter of the server's to people here, who all get the same.
+func (f *Flow) noticeParcel(p *plan, subject, text string) (*parcel, error) {
 	now := f.Clock.Now()
 	from := address.Address{Local: "postmaster", Domain: p.accounts[0].to.Domain}
 	var b bytes.Buffer
@@ -35,7 +44,7 @@ func (f *Flow) Notify(ctx context.Context, subject, text string) error {
 	content := spool.FromBytes(b.Bytes())
 	m, err := message.Parse(content, content.Size(), message.DefaultLimits)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return f.commit(ctx, &parcel{envelope: &smtp.Envelope{}, content: content, parsed: m, plan: p, notice: true})
+	return &parcel{envelope: &smtp.Envelope{}, content: content, parsed: m, plan: p, notice: true}, nil
 }

@@ -84,8 +84,14 @@ func (out *Out) Data(ctx context.Context, s *smtp.Session, e *smtp.Envelope, c *
 	if err != nil {
 		return "", err
 	}
-	err = out.commit(ctx, &parcel{envelope: e, content: clean, parsed: m, trace: trace, plan: p, account: s.Identity.Account, tell: true, hold: hold})
-	if err != nil {
+	letter := &parcel{envelope: e, content: clean, parsed: m, trace: trace, plan: p, account: s.Identity.Account, tell: true, proven: true, hold: hold}
+	defer letter.dropNotices()
+	if refusal, err := out.filter(ctx, s, letter); err != nil {
+		return "", err
+	} else if refusal != nil {
+		return "", refusal
+	}
+	if err := out.commit(ctx, letter); err != nil {
 		return "", err
 	}
 	return "2.6.0 Accepted as " + e.ID, nil

@@ -37,6 +37,10 @@ type copyFor struct {
 	detail string
 	// rcpt is what the sender asked for: for whom, and what to be told.
 	rcpt smtp.Recipient
+	// judged is the copy's place among the recipients of the judgement.
+	judged int
+	// elsewhere: it is not stored here, but refused or sent on, and whoever does that tells the sender.
+	elsewhere bool
 }
 
 // leg is the way to one address elsewhere.
@@ -49,7 +53,7 @@ type leg struct {
 func (p *plan) add(r smtp.Recipient, res directory.Resolution) {
 	for _, a := range res.Accounts {
 		if p.first(place{account: a.ID, name: res.Detail}) {
-			p.accounts = append(p.accounts, copyFor{account: a.ID, to: r.Address, detail: res.Detail, rcpt: r})
+			p.accounts = append(p.accounts, copyFor{account: a.ID, to: r.Address, detail: res.Detail, rcpt: r, judged: len(p.accounts)})
 		}
 	}
 	for _, to := range res.External {

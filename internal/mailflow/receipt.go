@@ -3,6 +3,7 @@ package mailflow
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -28,18 +29,37 @@ func newReceiptKey(s *smtp.Session, e *smtp.Envelope, c *spool.Content) receiptK
 	return receiptKey(h.Sum(nil))
 }
 
-// of is the key for one copy.
-func (k receiptKey) of(c copyFor) []byte {
+// of is the key for one copy, in the nth of its places.
+func (k receiptKey) of(c copyFor, nth int) []byte {
 	h := sha256.New()
 	h.Write(k[:])
 	h.Write([]byte(c.to.Key()))
+	if nth > 0 {
+		fmt.Fprintf(h, "\x00%d", nth)
+	}
 	return h.Sum(nil)
+}
+
+// stored is one copy's key.
+type stored struct {
+	account int64
+	key     []byte
+}
+
+// keys are those of all the places where a parcel is stored.
+func (k receiptKey) keys(p *parcel) []stored {
+	list := make([]stored, 0, len(p.places()))
+	for _, place := range p.places() {
+		c := p.plan.accounts[place.copy]
+		list = append(list, stored{c.account, k.of(c, place.nth)})
+	}
+	return list
 }
 
 // receipt is one delivery that may or may not have been seen by its sender.
 type receipt struct {
 	key    receiptKey
-	copies []copyFor
+	copies []stored
 	// elsewhere: there is a key for what was queued too.
 	elsewhere bool
 }
@@ -122,7 +142,7 @@ func (f *Flow) dropTx(tx *db.Tx, seen []receipt) error {
 			}
 		}
 		for _, c := range rec.copies {
-			if err := f.Store.ForgetOnceTx(tx, store.AccountID(c.account), rec.key.of(c)); err != nil {
+			if err := f.Store.ForgetOnceTx(tx, store.AccountID(c.account), c.key); err != nil {
 				return err
 			}
 		}

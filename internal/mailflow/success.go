@@ -20,7 +20,7 @@ func (p *parcel) wantsSuccess() []copyFor {
 	var out []copyFor
 	told := map[string]bool{}
 	for _, c := range p.plan.accounts {
-		if key := c.rcpt.Address.Key(); c.rcpt.Notify&smtp.NotifySuccess != 0 && !told[key] {
+		if key := c.rcpt.Address.Key(); !c.elsewhere && c.rcpt.Notify&smtp.NotifySuccess != 0 && !told[key] {
 			told[key] = true
 			out = append(out, c)
 		}
@@ -30,7 +30,7 @@ func (p *parcel) wantsSuccess() []copyFor {
 
 // mayTell reports whether a notice, of success or of what became of forwarded mail, may go out for mail from elsewhere: never
 // about a notice, and only to senders that are proven, for a notice to a forged one is spam by our hand.
-func (in *In) mayTell(p *parcel, j *judge.Judgement) bool {
+func (in *In) mayTell(p *parcel) bool {
 	e := p.envelope
 	if e.From.IsZero() || len(p.wantsSuccess()) == 0 && len(p.plan.external) == 0 {
 		return false
@@ -39,7 +39,7 @@ func (in *In) mayTell(p *parcel, j *judge.Judgement) bool {
 		in.Log.Debug("no notices about this message", "id", e.ID, "reason", reason)
 		return false
 	}
-	return isProven(p, j)
+	return p.proven
 }
 
 // isProven reports whether the reverse-path is the sender's own: SPF vouches for the client, or a signature for the author

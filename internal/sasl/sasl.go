@@ -73,7 +73,8 @@ type Authenticator interface {
 // Server is one exchange.
 type Server interface {
 	// Next takes the client's message, nil for "no initial response", and gives the next challenge, which may be empty.
-	// When done is true the client is who Identity says. After an error the exchange is over.
+	// When done is true the client is who Identity says, and challenge is nothing but what [DataWithSuccess] asked for.
+	// After an error the exchange is over.
 	Next(ctx context.Context, response []byte) (challenge []byte, done bool, err error)
 	// Identity is who logged in, once Next has said done.
 	Identity() Identity
@@ -94,6 +95,12 @@ func Before(fn func(ctx context.Context, login string) error) Option {
 // which the channel binding tls-server-end-point cannot be offered.
 func Certificate(der []byte) Option {
 	return func(e *exchange) { e.certificate = der }
+}
+
+// DataWithSuccess is for protocols that can carry data beside the success, as ManageSieve can (RFC 5804 1.3, SASL): what
+// the server has to say last comes with done, and no empty response has to follow it.
+func DataWithSuccess() Option {
+	return func(e *exchange) { e.dataWithSuccess = true }
 }
 
 // Mechanisms lists what is offered on the connection, strongest first; nothing without TLS. With plus that includes
@@ -181,14 +188,15 @@ func Remote(ctx context.Context) netip.Addr {
 
 // exchange is what the mechanisms share.
 type exchange struct {
-	offersPlus  bool
-	auth        Authenticator
-	state       *tls.ConnectionState
-	certificate []byte
-	before      func(ctx context.Context, login string) error
-	login       string
-	identity    Identity
-	over        bool
+	offersPlus      bool
+	dataWithSuccess bool
+	auth            Authenticator
+	state           *tls.ConnectionState
+	certificate     []byte
+	before          func(ctx context.Context, login string) error
+	login           string
+	identity        Identity
+	over            bool
 }
 
 func (e *exchange) Identity() Identity { return e.identity }

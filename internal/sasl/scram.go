@@ -45,7 +45,11 @@ func (s *scramServer) advance(ctx context.Context, message string) ([]byte, bool
 		return challenge, false, err
 	case !s.proven:
 		challenge, err := s.answerFinal(message)
-		return challenge, false, err
+		if err != nil || !s.dataWithSuccess {
+			return challenge, false, err
+		}
+		s.identity = s.credentials.Identity
+		return challenge, true, nil
 	case message == "":
 		// SMTP and IMAP cannot send data along with success: the client answers the signature with an empty message.
 		s.identity = s.credentials.Identity

@@ -115,6 +115,33 @@ func TestAnIndependentClientLogsInByScram(t *testing.T) {
 	}
 }
 
+func TestTheLastWordsComeWithTheSuccessWhereAProtocolCarriesThem(t *testing.T) {
+	for login, password := range testPeople {
+		s, c := begin(t, Scram, DataWithSuccess()), client(t, login, password, "").NewConversation()
+		var challenge []byte
+		done := false
+		for step := range 2 {
+			response, err := c.Step(string(challenge))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if challenge, done, err = s.Next(t.Context(), []byte(response)); err != nil || done != (step == 1) {
+				t.Fatalf("step %d: %q, %v, %v", step, challenge, done, err)
+			}
+		}
+		if _, err := c.Step(string(challenge)); err != nil || !c.Valid() || s.Identity().Login != login {
+			t.Errorf("%s: %v, identity %+v", login, err, s.Identity())
+		}
+		if _, _, err := s.Next(t.Context(), nil); !errors.Is(err, ErrProtocol) {
+			t.Errorf("behind the end: %v", err)
+		}
+	}
+	s := begin(t, Scram, DataWithSuccess())
+	if err := converse(t, s, client(t, "alice@example.test", "Wrong-1", "").NewConversation()); !errors.Is(err, ErrBadCredentials) || s.Identity().Login != "" {
+		t.Errorf("wrong password: %v, identity %+v", err, s.Identity())
+	}
+}
+
 // tlsPair is a handshake done: both ends' states and the certificate that was noted on the way.
 func tlsPair(t *testing.T, version uint16, prepare func(*tls.Config)) (client, server *tls.Conn, shown []byte) {
 	t.Helper()

@@ -33,11 +33,14 @@ func (s *Server) openServices() {
 	out := &mailflow.Out{Flow: s.flow}
 	mailboxes := s.newIMAP()
 	s.mailboxes.Store(mailboxes)
+	filters := s.newManageSieve()
+	s.filters.Store(filters)
 	s.services = services{
 		"smtp":        s.newSMTP(smtp.MX, s.in),
 		"submission":  s.newSMTP(smtp.Submission, out),
 		"submissions": s.newSMTP(smtp.Submissions, out),
 		"imaps":       mailboxes,
+		"managesieve": filters,
 	}
 	s.Alerts.OnAlert(func(ctx context.Context, a Alert) {
 		if err := s.flow.Notify(ctx, a.Title, a.Text); err != nil {
@@ -68,6 +71,9 @@ func (s *Server) revoked(account int64) {
 	if mailboxes := s.mailboxes.Load(); mailboxes != nil {
 		mailboxes.Disconnect(account)
 	}
+	if filters := s.filters.Load(); filters != nil {
+		filters.Disconnect(account)
+	}
 }
 
 // Serve takes connections from the listeners, which are named as the services of package config, until ctx ends or a
@@ -82,6 +88,7 @@ func (s *Server) Serve(ctx context.Context, listeners map[string][]net.Listener)
 	s.Reports.Start()
 	group, running := errgroup.WithContext(ctx)
 	s.startLearning(running, group)
+	group.Go(func() error { s.forgetMarks(running); return nil })
 	for name, list := range listeners {
 		for _, l := range list {
 			group.Go(func() error {

@@ -23,9 +23,11 @@ import (
 	"postern/internal/config"
 	"postern/internal/db"
 	"postern/internal/directory"
+	"postern/internal/filter"
 	"postern/internal/mailflow"
 	"postern/internal/reports"
 	"postern/internal/resolver"
+	"postern/internal/scripts"
 	"postern/internal/settings"
 	"postern/internal/spool"
 	"postern/internal/srs"
@@ -33,6 +35,7 @@ import (
 	"postern/internal/throttle"
 	"postern/internal/tlsconf"
 	"postern/internal/verdict/archive"
+	"postern/sieve/managesieve"
 	"postern/smtp/queue"
 )
 
@@ -62,6 +65,8 @@ type Server struct {
 	Archive   *archive.Archive
 	Directory *directory.Directory
 	Policies  *archive.Policies
+	Scripts   *scripts.Store
+	Filters   *filter.Filters
 	Resolver  *resolver.Resolver
 	// BlockLists know about clients, DomainLists about what messages link to.
 	BlockLists, DomainLists *dnsbl.Checker
@@ -85,8 +90,9 @@ type Server struct {
 	version  string
 	services services
 	closers  []func() error
-	// mailboxes is the IMAP server, once there is one.
+	// mailboxes and filters are the IMAP and the ManageSieve server, once there are any.
 	mailboxes atomic.Pointer[imap.Server]
+	filters   atomic.Pointer[managesieve.Server]
 }
 
 // Open opens everything under the configuration's data directory, which exists. Nothing listens yet.
@@ -176,6 +182,9 @@ func (s *Server) openPeople(ctx context.Context) (err error) {
 	if err := s.openPolicies(ctx); err != nil {
 		return err
 	}
+	if err := s.openScripts(ctx); err != nil {
+		return err
+	}
 	s.throttle = throttle.New(throttle.Options{Clock: s.Clock, Settings: s.Settings})
 	return nil
 }
@@ -229,8 +238,8 @@ func (s *Server) openRoads(ctx context.Context) (err error) {
 	s.BlockLists = dnsbl.New(dnsbl.Options{Resolver: s.Resolver, Config: s.blockLists, Alert: s.Alerts.BlockList, Clock: s.Clock, Log: s.Log})
 	s.flow = &mailflow.Flow{
 		Hostname: s.Config.Hostname, DB: s.DB, Store: s.Store, Directory: s.Directory, Keys: s.Keys,
-		BlockLists: s.BlockLists,
-		Settings:   s.Settings, SRS: srs.Rewriter{Key: secret}, Spool: s.spool, Clock: s.Clock, Log: s.Log,
+		BlockLists: s.BlockLists, Filters: s.Filters,
+		Settings: s.Settings, SRS: srs.Rewriter{Key: secret}, Spool: s.spool, Clock: s.Clock, Log: s.Log,
 	}
 	s.openJudge()
 	s.Queue, err = queue.New(ctx, queue.Options{

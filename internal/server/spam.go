@@ -37,6 +37,12 @@ func (a accounts) RemoveAccountTx(tx *db.Tx, id int64) error {
 	if err := a.server.Archive.RemoveAccountTx(tx, id); err != nil {
 		return err
 	}
+	if err := a.server.Scripts.RemoveAccountTx(tx, id); err != nil {
+		return err
+	}
+	if err := a.server.Filters.RemoveAccountTx(tx, id); err != nil {
+		return err
+	}
 	return a.server.Policies.RemoveAccountTx(tx, id)
 }
 

@@ -124,6 +124,10 @@ const (
 	ReportsContact   StringKey   = iota
 	ReportsKeep      DurationKey = iota
 
+	SieveMaxScripts    IntKey = iota
+	SieveMaxScriptSize IntKey = iota
+	SieveMaxStorage    IntKey = iota
+
 	settingCount = iota
 )
 
@@ -323,6 +327,13 @@ var catalogue = [settingCount]Definition{
 		Doc: "How long it is remembered how a message was judged, for `postern spam explain` and its kin."},
 	SpamTraceMax: {Name: "spam.trace_max", Kind: KindCount, Unit: "messages", Min: 0, Max: 1000000000, Default: "1000000",
 		Doc: "How many judgements are remembered at most; the oldest go first. One takes about a kilobyte."},
+
+	SieveMaxScripts: {Name: "sieve.max_scripts", Kind: KindCount, Unit: "scripts", Min: 1, Max: 1000, Default: "50",
+		Doc: "Sieve scripts that an account can keep; one of them is active."},
+	SieveMaxScriptSize: {Name: "sieve.max_script_size", Kind: KindSize, Unit: "bytes", Min: 1 * kib, Max: 4 * mib, Default: "256KiB",
+		Doc: "Largest Sieve script."},
+	SieveMaxStorage: {Name: "sieve.max_storage", Kind: KindSize, Unit: "bytes", Min: 1 * kib, Max: 1 * gib, Default: "4MiB",
+		Doc: "Space for all Sieve scripts of an account together."},
 }
 
 // maxScore is the highest threshold, in hundredths.

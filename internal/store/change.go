@@ -121,7 +121,7 @@ func (s *Store) storeBits(tx *db.Tx, sa *stagedAccount, b *box, op StoreOp) (Fla
 	if known || op.Mode == Remove {
 		return bits, nil
 	}
-	return s.flagBits(tx, sa.edit(b), op.Flags)
+	return s.flagBits(tx, sa.edit(b), op.Flags, false)
 }
 
 // sort finds which of the messages change, which are left alone and which are missing. next gives the new flags for

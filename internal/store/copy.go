@@ -152,7 +152,7 @@ func (s *Store) mapFlags(tx *db.Tx, words *dictionary, dst *version, used Flags)
 		if name == "" {
 			continue
 		}
-		to, err := s.flagBits(tx, dst, []string{name})
+		to, err := s.flagBits(tx, dst, []string{name}, false)
 		if err != nil {
 			return m, err
 		}

@@ -24,7 +24,10 @@ type Target struct {
 	// Mailbox by name; "" is INBOX, and so is one that does not exist.
 	Mailbox string
 	// Role, if set, is a special use such as `\Junk`: the mailbox that has it wins over Mailbox.
-	Role  string
+	Role string
+	// Create makes Mailbox, subscribed and with the Role, where there is none; where that cannot be it is INBOX.
+	Create bool
+	// Flags must be some (see [IsFlag]). A keyword for which the mailbox has no room is left out.
 	Flags []string
 	// Prefix holds trace header fields (Return-Path, Received, …), each ending in CRLF; they are joined on reading.
 	Prefix []byte
@@ -65,6 +68,7 @@ type arrival struct {
 	prefix   []byte
 	internal time.Time
 	skip     bool
+	lenient  bool // what flags there is no room for are left out
 }
 
 // DeliverTx is Deliver within a transaction of the caller's.
@@ -111,7 +115,7 @@ func (s *Store) DeliverTx(tx *db.Tx, p *Prepared, to []Target) ([]Delivered, err
 	return out, nil
 }
 
-// check finds the mailbox and refuses what cannot be stored, before anything is written.
+// check finds the mailbox, making it if that is wanted, and refuses what cannot be stored before any of it is written.
 func (g *staging) check(t *Target, p *Prepared, a *arrival) error {
 	sa, err := g.account(t.Account)
 	if err != nil {
@@ -125,7 +129,11 @@ func (g *staging) check(t *Target, p *Prepared, a *arrival) error {
 			return err
 		}
 	}
-	*a = arrival{sa: sa, box: sa.target(t), flags: t.Flags, prefix: t.Prefix, internal: t.Internal}
+	b, err := g.s.target(g.tx, sa, t)
+	if err != nil {
+		return err
+	}
+	*a = arrival{sa: sa, box: b, flags: t.Flags, prefix: t.Prefix, internal: t.Internal, lenient: true}
 	if a.internal.IsZero() {
 		a.internal = g.s.now()
 	}
@@ -135,21 +143,41 @@ func (g *staging) check(t *Target, p *Prepared, a *arrival) error {
 	return nil
 }
 
-// target finds the mailbox that a target means.
-func (sa *stagedAccount) target(t *Target) *box {
+// target finds the mailbox that a target means, or makes it.
+func (s *Store) target(tx *db.Tx, sa *stagedAccount, t *Target) (*box, error) {
 	if t.Role != "" {
 		if b := sa.tree.withRole(t.Role, sa.version); b != nil {
-			return b
+			return b, nil
 		}
 	}
-	if t.Mailbox != "" {
-		if name, err := cleanName(t.Mailbox); err == nil {
-			if b := sa.tree.byName[name]; b != nil {
-				return b
-			}
-		}
+	inbox := sa.tree.byName[Inbox]
+	if t.Mailbox == "" {
+		return inbox, nil
 	}
-	return sa.tree.byName[Inbox]
+	name, err := cleanName(t.Mailbox)
+	if err != nil {
+		return inbox, nil
+	}
+	if b := sa.tree.byName[name]; b != nil {
+		return b, nil
+	}
+	if !t.Create || len(sa.tree.byName)+len(parents(name)) >= maxMailboxes {
+		return inbox, nil
+	}
+	return s.madeFor(tx, sa, name, t.Role)
+}
+
+// madeFor makes a mailbox for a message that comes in, and has it seen in clients.
+func (s *Store) madeFor(tx *db.Tx, sa *stagedAccount, name, role string) (*box, error) {
+	use, err := cleanSpecialUse(role)
+	if err != nil {
+		use = ""
+	}
+	b, err := s.addWithParents(tx, sa, name, use)
+	if err != nil || len(sa.tree.subscribed) >= maxSubscribed {
+		return b, err
+	}
+	return b, subscribe(tx, sa, name, true)
 }
 
 // room tells whether the quota leaves room.
@@ -165,7 +193,7 @@ func (sa *stagedAccount) room(bytes, messages int64) error {
 func (s *Store) arrive(tx *db.Tx, a *arrival, p *Prepared, blob int64, uid uint32) error {
 	sa := a.sa
 	v := sa.edit(a.box)
-	flags, err := s.flagBits(tx, v, a.flags)
+	flags, err := s.flagBits(tx, v, a.flags, a.lenient)
 	if err != nil {
 		return err
 	}
@@ -206,8 +234,8 @@ func insertMessage(tx *db.Tx, account, mailbox int64, r row) error {
 	return err
 }
 
-// flagBits turns names into bits, giving new keywords theirs in v's dictionary.
-func (s *Store) flagBits(tx *db.Tx, v *version, names []string) (Flags, error) {
+// flagBits turns names into bits, giving new keywords theirs in v's dictionary. Lenient leaves out those that find no room.
+func (s *Store) flagBits(tx *db.Tx, v *version, names []string, lenient bool) (Flags, error) {
 	var f Flags
 	for _, name := range names {
 		bit, ok := v.words.bit(name)
@@ -216,6 +244,9 @@ func (s *Store) flagBits(tx *db.Tx, v *version, names []string) (Flags, error) {
 				return 0, err
 			}
 			words, newBit, err := v.words.with(name, func() (Flags, error) { return usedFlags(tx, v, f) })
+			if lenient && errors.Is(err, ErrTooManyKeywords) {
+				continue
+			}
 			if err != nil {
 				return 0, err
 			}

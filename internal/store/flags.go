@@ -144,6 +144,9 @@ func (d *dictionary) appendTo(dst []byte, f Flags) []byte {
 	return dst
 }
 
+// IsFlag reports whether a flag may be set on a message: a system flag, or a keyword as IMAP writes it.
+func IsFlag(name string) bool { return checkFlag(name) == nil }
+
 // checkFlag tells whether a flag may be set on a message.
 func checkFlag(name string) error {
 	if strings.HasPrefix(name, `\`) {

@@ -93,6 +93,13 @@ func appendRecipient(b []byte, r *Recipient) []byte {
 	b = append(b, '}')
 	b = appendOptional(b, `,"mailbox":`, r.Mailbox)
 	b = appendOptional(b, `,"filed_by":`, r.FiledBy)
+	if len(r.Scripts) > 0 {
+		b = append(b, `,"scripts":[`...)
+		for i, line := range r.Scripts {
+			b = appendField(separate(b, i), "", line)
+		}
+		b = append(b, ']')
+	}
 	return append(b, '}')
 }
 

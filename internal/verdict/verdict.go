@@ -146,10 +146,12 @@ type Recipient struct {
 	Checks  []Check `json:"checks,omitempty"`
 	Policy  Policy  `json:"policy"`
 	Verdict Verdict `json:"verdict"`
-	// Mailbox is where the copy went, and FiledBy what said so ("spam", "default", later a line of a Sieve script); empty
-	// when it was not stored here.
+	// Mailbox is where the copy went, and FiledBy what said so: "spam", "default", or the line of a Sieve script. Several
+	// mailboxes have commas between them. Empty when it was not stored here.
 	Mailbox string `json:"mailbox,omitempty"`
 	FiledBy string `json:"filed_by,omitempty"`
+	// Scripts are what the recipient's scripts did, one by one: "main, line 4: fileinto Lists".
+	Scripts []string `json:"scripts,omitempty"`
 }
 
 // Trace is the whole story of one message's judgement.

@@ -167,10 +167,16 @@ func anyTrace(r *rand.Rand) *Trace {
 		}
 		return list
 	}
+	lines := func() (all []string) {
+		for range r.IntN(3) {
+			all = append(all, text())
+		}
+		return all
+	}
 	t := &Trace{Version: TraceVersion, ID: text(), At: time.Unix(r.Int64N(1<<33), r.Int64N(1e9)).UTC(), Client: text(), Helo: text(), From: text(),
 		Author: text(), MessageID: text(), Size: r.Int64(), Engine: text(), Checks: list(), Reply: text(), Micros: r.Int64()}
 	for range r.IntN(4) {
-		t.Recipients = append(t.Recipients, Recipient{Address: text(), Account: r.Int64(), Checks: list(), Mailbox: text(), FiledBy: text(), Policy: Policy{
+		t.Recipients = append(t.Recipients, Recipient{Address: text(), Account: r.Int64(), Checks: list(), Mailbox: text(), FiledBy: text(), Scripts: lines(), Policy: Policy{
 			Source: text(), Tag: points(), Junk: points(), Reject: points(), Greylist: points(), Virus: []Action{"", Reject, Junk}[r.IntN(3)],
 			DMARC: []string{"", "none", "quarantine", "reject"}[r.IntN(4)], DMARCSource: text(), Scanner: []string{"", "rspamd", "\xff"}[r.IntN(3)]}})
 	}

@@ -61,7 +61,7 @@ func open(t *testing.T) (*server.Server, *admin.Backend) {
 	zone := testdns.Start(t, "example.test. IN MX 10 mail.example.test.")
 	return s, &admin.Backend{
 		Hostname: c.Hostname, Version: "test", Started: time.Now(), DB: s.DB, Directory: s.Directory, Settings: s.Settings,
-		Queue: s.Queue, Outbound: s.Outbound, Keys: s.Keys, Mail: mail{}, Archive: s.Archive, Policies: s.Policies, Reports: s.Reports, Learning: &lessons{}, DNS: resolver.New(resolver.Options{Servers: []string{zone.Addr()}}),
+		Queue: s.Queue, Outbound: s.Outbound, Keys: s.Keys, Mail: mail{}, Archive: s.Archive, Policies: s.Policies, Scripts: s.Scripts, Reports: s.Reports, Learning: &lessons{}, DNS: resolver.New(resolver.Options{Servers: []string{zone.Addr()}}),
 		Addresses: func() []netip.Addr { return nil }, Patient: func() doctor.Patient { return doctor.Patient{Config: c, Leaf: source.Leaf()} },
 		Reload: source.Reload, Clock: clock.System, Log: log,
 	}

@@ -120,6 +120,9 @@ func (b *Backend) removeDomain(r request) (Nothing, error) {
 		if err := b.Policies.RemoveDomainTx(tx, d.Name); err != nil {
 			return err
 		}
+		if err := b.Scripts.RemoveDomainTx(tx, d.Name); err != nil {
+			return err
+		}
 		return b.Keys.RemoveDomainTx(tx, d.Name)
 	})
 }

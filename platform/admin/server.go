@@ -17,6 +17,7 @@ import (
 	"postern/internal/clock"
 	"postern/internal/db"
 	"postern/internal/directory"
+	"postern/internal/scripts"
 	"postern/internal/settings"
 	"postern/internal/verdict/archive"
 	"postern/platform/doctor"
@@ -45,6 +46,7 @@ type Backend struct {
 	Mail              Mail
 	Archive           *archive.Archive
 	Policies          *archive.Policies
+	Scripts           *scripts.Store
 	Reports           Reports
 	Learning          Learning
 	DNS               zone.Resolver

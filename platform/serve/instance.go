@@ -22,6 +22,7 @@ import (
 
 	"postern/internal/clock"
 	"postern/internal/config"
+	"postern/internal/scripts"
 	"postern/internal/server"
 	"postern/internal/store"
 	"postern/internal/tlsconf"
@@ -64,8 +65,8 @@ func open(ctx context.Context, c *config.Config, o settingUp) (*instance, error)
 	in := &instance{config: c, log: o.log, tls: source, server: s}
 	in.backend = &admin.Backend{
 		Hostname: c.Hostname, Version: o.version, Started: time.Now(),
-		DB: s.DB, Directory: s.Directory, Settings: s.Settings, Queue: s.Queue, Outbound: s.Outbound, Keys: s.Keys, Mail: mail{s.Store, s.Archive}, DNS: s.Resolver,
-		Archive: s.Archive, Policies: s.Policies, Reports: s.Reports, Learning: lessons{s},
+		DB: s.DB, Directory: s.Directory, Settings: s.Settings, Queue: s.Queue, Outbound: s.Outbound, Keys: s.Keys, Mail: mail{s.Store, s.Archive, s.Scripts}, DNS: s.Resolver,
+		Archive: s.Archive, Policies: s.Policies, Scripts: s.Scripts, Reports: s.Reports, Learning: lessons{s},
 		Addresses: in.addresses, Patient: in.patient, Reload: source.Reload, Clock: clock.System, Log: o.log,
 	}
 	return in, nil
@@ -101,6 +102,7 @@ func (in *instance) patient() doctor.Patient {
 type mail struct {
 	*store.Store
 	archive *archive.Archive
+	scripts *scripts.Store
 }
 
 func (m mail) Usage(ctx context.Context, account int64) (bytes, messages int64, err error) {
@@ -123,6 +125,14 @@ func (m mail) Verify(ctx context.Context, progress func(done, total int)) (admin
 	}
 	out.Checked += judgements.Checked
 	for _, what := range judgements.Damage {
+		out.Damage = append(out.Damage, admin.Damage{What: what})
+	}
+	filters, err := m.scripts.Verify(ctx, func(done, total int) { progress(out.Checked+done, out.Checked+total) })
+	if err != nil {
+		return admin.VerifyReport{}, err
+	}
+	out.Checked += filters.Checked
+	for _, what := range filters.Damage {
 		out.Damage = append(out.Damage, admin.Damage{What: what})
 	}
 	return out, nil

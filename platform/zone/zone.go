@@ -87,6 +87,7 @@ func Records(d Domain) ([]Record, error) {
 		{"_submissions._tcp", "0 1 465 " + d.Host + ".", "mail clients find where to send (RFC 8314)"},
 		{"_submission._tcp", "10 1 587 " + d.Host + ".", "the same with STARTTLS (RFC 6186)"},
 		{"_imaps._tcp", "0 1 993 " + d.Host + ".", "mail clients find where to read (RFC 6186)"},
+		{"_sieve._tcp", "0 1 4190 " + d.Host + ".", "mail clients find where filters are kept (RFC 5804)"},
 		{"_imap._tcp", "0 0 0 .", "there is no IMAP without TLS"},
 		{"_pop3._tcp", "0 0 0 .", "there is no POP3"},
 		{"_pop3s._tcp", "0 0 0 .", "there is no POP3"},

@@ -50,7 +50,7 @@ func TestTheZoneIsReadByAZoneParserAndHoldsWhatMailNeeds(t *testing.T) {
 	}
 	for _, want := range []string{"MX example.test.", "TXT example.test.", "TXT mail.example.test.", "TXT _dmarc.example.test.",
 		"TXT rsa1._domainkey.example.test.", "TXT ed255191._domainkey.example.test.", "TXT _smtp._tls.example.test.",
-		"SRV _submissions._tcp.example.test.", "SRV _imaps._tcp.example.test.", "A mail.example.test.", "AAAA mail.example.test."} {
+		"SRV _submissions._tcp.example.test.", "SRV _imaps._tcp.example.test.", "SRV _sieve._tcp.example.test.", "A mail.example.test.", "AAAA mail.example.test."} {
 		if count[want] != 1 {
 			t.Errorf("%d of %s in\n%s", count[want], want, text)
 		}

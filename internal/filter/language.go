@@ -1,0 +1,52 @@
+package filter
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"postern/sieve"
+)
+
+// without are the extensions of the language that are not carried out here, so that no script may require them.
+func without() []string {
+	return []string{
+		"editheader", "mboxmetadata", "servermetadata", "imapsieve",
+		"vacation", "vacation-seconds", "enotify", "duplicate", "include",
+	}
+}
+
+// Language is what users' scripts are written in here: package managesieve's Compiler.
+type Language struct{}
+
+// Check reads a script. The error has a line for each mistake, as "line 4: …", and so has each warning.
+func (Language) Check(source []byte) (warnings []string, err error) {
+	s, err := compile("", source)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range s.Warnings {
+		warnings = append(warnings, w.Error())
+	}
+	return warnings, nil
+}
+
+// Extensions are those that scripts may require, in the order of the alphabet.
+func (Language) Extensions() []string {
+	none := without()
+	return slices.DeleteFunc(sieve.Extensions(), func(name string) bool { return slices.Contains(none, name) })
+}
+
+// compile reads a script. The error tells all mistakes, each on a line of its own.
+func compile(label string, source []byte) (*sieve.Script, error) {
+	s, err := sieve.Compile(source, sieve.Options{Name: label, Without: without()})
+	var problems sieve.Problems
+	if !errors.As(err, &problems) {
+		return s, err
+	}
+	lines := make([]string, len(problems))
+	for i, p := range problems {
+		lines[i] = p.Error()
+	}
+	return nil, errors.New(strings.Join(lines, "\n"))
+}

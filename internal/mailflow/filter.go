@@ -1,0 +1,190 @@
+package mailflow
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"postern/internal/directory"
+	"postern/internal/filter"
+	"postern/internal/reply"
+	"postern/internal/verdict"
+	"postern/sieve"
+	"postern/smtp"
+)
+
+// sifting is a parcel on its way through the scripts of those who get it. What they want done is put into the parcel, which is
+// then committed as any other; what cannot be done keeps the copy.
+type sifting struct {
+	*Flow
+	session  *smtp.Session
+	p        *parcel
+	header   []byte // the message's own, without the empty line; nil until a script wants it
+	refusals []refusal
+	onward   int // addresses that scripts sent the message on to
+}
+
+// filter has the recipients' scripts say what becomes of their copies. A refusal is for the sender: nobody takes the message, and
+// nothing is to be done.
+func (f *Flow) filter(ctx context.Context, s *smtp.Session, p *parcel) (*reply.Error, error) {
+	x := &sifting{Flow: f, session: s, p: p}
+	p.filings = make([]filing, 0, len(p.plan.accounts))
+	for i := 0; i < len(p.plan.accounts); i++ { // it grows by those whom the message is sent on to
+		if err := x.copy(ctx, i); err != nil {
+			return nil, err
+		}
+	}
+	if refusal := x.refuseAll(); refusal != nil {
+		return refusal, nil
+	}
+	return nil, x.refuseSome(ctx)
+}
+
+// copy runs the scripts for one copy.
+func (x *sifting) copy(ctx context.Context, i int) error {
+	c := x.p.plan.accounts[i]
+	own, ok := x.Directory.Account(c.account)
+	if !ok {
+		x.p.filings = append(x.p.filings, x.p.usual(i))
+		return nil
+	}
+	plan, err := x.Filters.For(ctx, c.account, own.Address.Domain)
+	if err != nil {
+		return err
+	}
+	if plan == nil {
+		x.p.filings = append(x.p.filings, x.p.usual(i))
+		return nil
+	}
+	result := plan.Run(ctx, x.mail(c, own))
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	y := &sifted{sifting: x, i: i, own: own, usual: x.p.usual(i), before: len(x.p.filings)}
+	if err := y.carryOut(ctx, &result); err != nil {
+		return err
+	}
+	for _, failed := range result.Failures {
+		if err := y.tell(ctx, &failed); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mail is a copy as scripts see it.
+func (x *sifting) mail(c copyFor, own directory.Account) *filter.Mail {
+	if x.header == nil {
+		x.header = []byte{}
+		for _, f := range x.p.parsed.Header.Fields {
+			x.header = append(x.header, f.Raw...)
+		}
+	}
+	m := &filter.Mail{
+		Parsed: x.p.parsed, Content: x.p.content, Size: x.p.content.Size(), Header: append(x.p.prefix(c), x.header...), Domain: own.Address.Domain,
+		Envelope: sieve.Envelope{To: c.to.String(), OriginalTo: c.rcpt.Address.String()}, Verdict: x.recipient(c),
+	}
+	if from := x.p.envelope.From; !from.IsZero() {
+		m.Envelope.From = from.String()
+	}
+	if domain, ok := x.Directory.Domain(c.to.Domain); ok {
+		m.Delimiters = domain.Separator
+	}
+	if x.p.judgement != nil {
+		m.Checks = x.p.judgement.Trace.Checks
+	}
+	if who := x.session.Identity; who != nil {
+		m.Envelope.Auth = who.Login
+	} else { // where our own users are is nobody's business
+		m.ClientIP, m.ClientName = x.session.Remote.Addr().String(), x.session.Helo
+	}
+	return m
+}
+
+// recipient is the copy's place in the trace of the judgement, nil where there is none.
+func (x *sifting) recipient(c copyFor) *verdict.Recipient {
+	if x.p.judgement == nil {
+		return nil
+	}
+	return &x.p.judgement.Trace.Recipients[c.judged]
+}
+
+// sifted is one copy that scripts were run for.
+type sifted struct {
+	*sifting
+	i   int // which of the plan's accounts
+	own directory.Account
+	// usual is where the copy would go without a script; the parcel's filings behind before are its own.
+	usual  filing
+	before int
+}
+
+// carryOut puts into the parcel what the scripts want done. Whatever goes wrong, the copy is kept.
+func (y *sifted) carryOut(ctx context.Context, result *filter.Result) error {
+	c := &y.p.plan.accounts[y.i]
+	if r := y.recipient(*c); r != nil {
+		r.Mailbox, r.FiledBy = "", ""
+	}
+	lost := false // the copy would be nowhere, though nobody wants that
+	for _, a := range result.Actions {
+		if err := y.act(ctx, &a, &lost); err != nil {
+			return err
+		}
+	}
+	for _, failed := range result.Failures {
+		y.note("%s failed: %s", failed.Name, failed.Reason)
+	}
+	if c = &y.p.plan.accounts[y.i]; result.ImplicitKeep || lost && len(y.p.filings) == y.before {
+		y.keepAsUsual(result.Flags)
+	}
+	discarded := slices.ContainsFunc(result.Actions, func(a sieve.Action) bool { return a.Kind == sieve.Discard })
+	c.elsewhere = len(y.p.filings) == y.before && !discarded
+	return nil
+}
+
+// act puts one action into the parcel.
+func (y *sifted) act(ctx context.Context, a *sieve.Action, lost *bool) error {
+	by := fmt.Sprintf("%s, line %d", a.Script, a.Line)
+	switch a.Kind {
+	case sieve.Keep:
+		y.file(filing{flags: a.Flags}, by)
+		y.note("%s: keep%s", by, flagWords(a.Flags))
+	case sieve.FileInto:
+		place, why, err := y.place(ctx, a)
+		if err != nil {
+			return err
+		}
+		y.file(place, by)
+		y.note("%s: fileinto %s%s%s", by, a.Mailbox, flagWords(a.Flags), why)
+	case sieve.Redirect:
+		why := y.sendOn(ctx, a.Address)
+		*lost = *lost || why != ""
+		y.note("%s: redirect to %s%s", by, a.Address, why)
+	case sieve.Reject, sieve.EReject:
+		y.refusals = append(y.refusals, refusal{y, by, a.Reason})
+	case sieve.Discard:
+		y.note("%s: discard", by)
+	default:
+		// What is not carried out cannot be required; see package filter.
+		*lost = true
+		y.note("%s: %s is not done here", by, a.Kind)
+	}
+	return nil
+}
+
+func flagWords(flags []string) string {
+	if len(flags) == 0 {
+		return ""
+	}
+	return " with " + strings.Join(flags, " ")
+}
+
+// note tells the judgement's trace what was done with the copy.
+func (y *sifted) note(format string, args ...any) {
+	if r := y.recipient(y.p.plan.accounts[y.i]); r != nil {
+		const atMost = 500
+		text := foldedLine(fmt.Sprintf(format, args...))
+		r.Scripts = append(r.Scripts, strings.ToValidUTF8(text[:min(len(text), atMost)], ""))
+	}
+}

@@ -1,0 +1,87 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"postern/internal/filter"
+	"postern/internal/sasl"
+	"postern/internal/scripts"
+	"postern/internal/settings"
+	"postern/sieve/managesieve"
+)
+
+// openScripts comes after the directory, whose people and domains own the scripts, and opens what runs them.
+func (s *Server) openScripts(ctx context.Context) (err error) {
+	s.Scripts, err = scripts.Open(ctx, scripts.Options{DB: s.DB, Settings: s.Settings, Exists: s.ownsScripts, Clock: s.Clock})
+	if err != nil {
+		return fmt.Errorf("reading the Sieve scripts: %w", err)
+	}
+	s.Filters = filter.New(filter.Options{Scripts: s.Scripts, Store: s.Store, DB: s.DB, Hostname: s.Config.Hostname, Version: s.version, Clock: s.Clock, Log: s.Log})
+	return nil
+}
+
+// ownsScripts tells whether an owner of scripts is still there.
+func (s *Server) ownsScripts(o scripts.Owner) bool {
+	if o.Account != 0 {
+		return !s.isGone(o.Account)
+	}
+	return o.Domain == "" || s.Directory.IsLocalDomain(o.Domain)
+}
+
+func (s *Server) newManageSieve() *managesieve.Server {
+	return &managesieve.Server{
+		TLS: sasl.CaptureCertificate(s.TLS.Config()), Hostname: s.Config.Hostname, Version: s.version,
+		Scripts: s.Scripts, Compiler: filter.Language{}, MaxRedirects: filter.MaxRedirects, Auth: s.Directory.For("managesieve"),
+		// A webmail app on one address speaks for many users, to this service as to IMAP.
+		Throttle:       s.throttle.WithConnectionLimit(func() int64 { return settings.IMAPMaxConnectionsPerIP.Get(s.Settings) }),
+		TrustedProxies: s.Config.TrustedProxies,
+		Limits:         s.manageSieveLimits, Clock: s.Clock, Log: s.Log, Metrics: newManageSieveMetrics(s.Metrics),
+	}
+}
+
+// manageSieveLimits are the ManageSieve engine's limits as the settings have them now.
+func (s *Server) manageSieveLimits() managesieve.Limits {
+	return managesieve.Limits{
+		LoginTimeout: settings.IMAPLoginTimeout.Get(s.Settings),
+		OfferPlus:    settings.AuthOfferPlus.Get(s.Settings),
+		AuthFailures: int(settings.AuthMaxFailuresPerConnection.Get(s.Settings)),
+		ScriptBytes:  settings.SieveMaxScriptSize.Get(s.Settings),
+	}
+}
+
+// forgetMarks forgets what filters need not remember any more, while the server serves.
+func (s *Server) forgetMarks(ctx context.Context) {
+	s.Filters.Run(ctx, func(err error) {
+		s.Log.Warn("what filters remembered could not be forgotten; it will be tried again", "error", err)
+	})
+}
+
+// manageSieveMetrics is [managesieve.Metrics].
+type manageSieveMetrics struct {
+	sessions prometheus.Gauge
+	commands *prometheus.CounterVec
+	auth     *prometheus.CounterVec
+}
+
+func newManageSieveMetrics(all *Metrics) manageSieveMetrics {
+	m := manageSieveMetrics{
+		sessions: prometheus.NewGauge(prometheus.GaugeOpts{Name: "postern_managesieve_sessions", Help: "ManageSieve sessions open now."}),
+		commands: counter("postern_managesieve_commands_total", "ManageSieve commands answered.", "command", "result"),
+		auth:     counter("postern_managesieve_auth_total", "ManageSieve logins tried.", "ok"),
+	}
+	all.Registry.MustRegister(m.sessions, m.commands, m.auth)
+	return m
+}
+
+func (m manageSieveMetrics) Session(delta int) { m.sessions.Add(float64(delta)) }
+
+func (m manageSieveMetrics) Command(name, result string, _ time.Duration) {
+	m.commands.WithLabelValues(name, result).Inc()
+}
+
+func (m manageSieveMetrics) Auth(ok bool) { m.auth.WithLabelValues(strconv.FormatBool(ok)).Inc() }
