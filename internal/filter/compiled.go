@@ -48,7 +48,7 @@ func (c *compiled) get(label string, v scripts.Version, source []byte) (*sieve.S
 		return r.script, r.err
 	}
 	c.mu.Unlock()
-	script, err := compile(label, source)
+	script, err := compile(label, source, nil)
 	c.put(&ready{key, script, err, compiledBytes + compiledFactor*len(source)})
 	return script, err
 }

@@ -8,11 +8,13 @@
 package filter
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 
 	"postern/internal/clock"
@@ -29,6 +31,9 @@ type Options struct {
 	Scripts *scripts.Store
 	Store   *store.Store
 	DB      *db.DB
+	// Addresses are an account's own, the first of them before the others; Owns tells whether it may send in the name of one.
+	Addresses func(account int64) []string
+	Owns      func(ctx context.Context, account int64, address string) (bool, error)
 	// Hostname and Version are told to scripts that ask.
 	Hostname, Version string
 	Clock             clock.Clock
@@ -81,11 +86,32 @@ func (f *Filters) For(ctx context.Context, account int64, domain string) (*Plan,
 		}
 		one := part{owner: o, name: a.Name, label: label(o, a.Name), version: a.Version, err: err}
 		if err == nil {
-			one.script, one.err = f.compiled.get(one.label, a.Version, a.Content)
+			one.script, one.err = f.ready(ctx, o, &one, a.Content)
 		}
 		p.parts = append(p.parts, one)
 	}
 	return p, nil
+}
+
+// ready gives a script ready to run. One that may include others hangs on these too, and is compiled each time.
+func (f *Filters) ready(ctx context.Context, o scripts.Owner, one *part, source []byte) (*sieve.Script, error) {
+	if bytes.Contains(source, []byte("include")) {
+		return compile(one.label, source, func(name string, global bool) ([]byte, error) { return f.included(ctx, o, name, global) })
+	}
+	return f.compiled.get(one.label, one.version, source)
+}
+
+// included gives the text of a script that another includes: of its owner, or a global one, which is the server's.
+func (f *Filters) included(ctx context.Context, o scripts.Owner, name string, global bool) ([]byte, error) {
+	o.Role = scripts.Own
+	if global {
+		o = scripts.Owner{}
+	}
+	s, err := f.Scripts.Get(ctx, o, name)
+	if errors.Is(err, scripts.ErrNotFound) || errors.Is(err, scripts.ErrName) {
+		return nil, fs.ErrNotExist
+	}
+	return s.Content, err
 }
 
 // label is what a script is called in traces and errors: an account's own by its name, which its owner gave it.

@@ -42,12 +42,6 @@ func (h *host) Item(name string) (string, bool) {
 	return value, value != ""
 }
 
-// Addresses is what the message came for: nothing is answered here that would have to know others, see language.go.
-func (h *host) Addresses() []string { return []string{h.mail.Envelope.To} }
-
-// Owns: no script speaks in anybody's name here.
-func (h *host) Owns(context.Context, string) (bool, error) { return false, nil }
-
 func (h *host) HasMailbox(ctx context.Context, name string) (bool, error) {
 	m, err := h.Store.Account(store.AccountID(h.account)).Mailbox(ctx, name)
 	if errors.Is(err, store.ErrNoMailbox) {
@@ -69,8 +63,21 @@ func (h *host) SpecialUse(ctx context.Context, use string) (names []string, err 
 // Metadata: there are no annotations here.
 func (h *host) Metadata(context.Context, string, string) (string, bool, error) { return "", false, nil }
 
-// Duplicate: nothing is remembered here; see language.go.
-func (h *host) Duplicate(context.Context, string) (bool, error) { return false, nil }
+func (h *host) Addresses() []string { return h.Filters.Addresses(h.account) }
+
+func (h *host) Owns(ctx context.Context, address string) (bool, error) {
+	return h.Filters.Owns(ctx, h.account, address)
+}
+
+func (h *host) Duplicate(ctx context.Context, key string) (bool, error) {
+	return h.Remembers(ctx, h.account, SightingMark(key))
+}
+
+// SightingMark is what a message that the duplicate test asked for is remembered by, ReplyMark a sender that was answered.
+func SightingMark(key string) Mark { return markOf("duplicate", key) }
+
+// ReplyMark is for the handle of a vacation and the address that it answers.
+func ReplyMark(handle, to string) Mark { return markOf("vacation", handle, to) }
 
 // Spam puts the score on the scale of RFC 5235, so that half of it is where mail goes to Junk by the policy in force: percent
 // 50 and score 5 from there on, 100 and 10 at twice that. What the policy decided otherwise, since the recipient's lists say so

@@ -11,8 +11,7 @@ import (
 // without are the extensions of the language that are not carried out here, so that no script may require them.
 func without() []string {
 	return []string{
-		"editheader", "mboxmetadata", "servermetadata", "imapsieve",
-		"vacation", "vacation-seconds", "enotify", "duplicate", "include",
+		"editheader", "mboxmetadata", "servermetadata", "imapsieve", "enotify",
 	}
 }
 
@@ -21,7 +20,7 @@ type Language struct{}
 
 // Check reads a script. The error has a line for each mistake, as "line 4: …", and so has each warning.
 func (Language) Check(source []byte) (warnings []string, err error) {
-	s, err := compile("", source)
+	s, err := compile("", source, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -38,8 +37,8 @@ func (Language) Extensions() []string {
 }
 
 // compile reads a script. The error tells all mistakes, each on a line of its own.
-func compile(label string, source []byte) (*sieve.Script, error) {
-	s, err := sieve.Compile(source, sieve.Options{Name: label, Without: without()})
+func compile(label string, source []byte, include func(name string, global bool) ([]byte, error)) (*sieve.Script, error) {
+	s, err := sieve.Compile(source, sieve.Options{Name: label, Without: without(), Include: include})
 	var problems sieve.Problems
 	if !errors.As(err, &problems) {
 		return s, err

@@ -28,6 +28,13 @@ func (f *Filters) RememberTx(tx *db.Tx, account int64, m Mark, keep time.Duratio
 	return n == 1, err
 }
 
+// RememberAnewTx sets a mark for a time from now on, whether it was set or not.
+func (f *Filters) RememberAnewTx(tx *db.Tx, account int64, m Mark, keep time.Duration) error {
+	_, err := tx.Exec(`INSERT INTO sieve_marks (account, mark, until) VALUES (?, ?, ?) ON CONFLICT (account, mark) DO UPDATE SET until = excluded.until`,
+		account, m[:], f.Clock.Now().Add(keep).Unix())
+	return err
+}
+
 // RemoveAccountTx forgets what an account's filters remember, in the transaction that removes the account.
 func (f *Filters) RemoveAccountTx(tx *db.Tx, account int64) error {
 	_, err := tx.Exec(`DELETE FROM sieve_marks WHERE account = ?`, account)

@@ -1,6 +1,7 @@
 package mailflow
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -31,6 +32,8 @@ type parcel struct {
 	tell bool
 	// notice tells of mail that failed: it finds room in a full mailbox too.
 	notice bool
+	// signer is the domain in whose name a notice is, where that is not the server's own.
+	signer string
 	// once recognises the same delivery made again; nil when that cannot happen.
 	once *receiptKey
 	// filings are where the copies go, as scripts have it; nil where none was asked.
@@ -227,7 +230,7 @@ func (f *Flow) outgoingVia(ctx context.Context, p *parcel, via address.Address) 
 	}
 	signer := e.From.Domain
 	if p.notice {
-		signer = f.ownDomain()
+		signer = cmp.Or(p.signer, f.ownDomain())
 	}
 	prefix := p.trace
 	if !via.IsZero() {

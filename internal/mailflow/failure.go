@@ -6,10 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"postern/internal/db"
 	"postern/internal/filter"
 	"postern/internal/message"
-	"postern/smtp/queue"
 )
 
 // toldFor is how long it is remembered that an owner was told of a script that fails.
@@ -42,7 +40,7 @@ func (y *sifted) tell(ctx context.Context, failed *filter.Failure) error {
 	if err != nil {
 		return err
 	}
-	y.p.notices = append(y.p.notices, &toldOnce{ready, y.Filters, account, mark})
+	y.p.notices = append(y.p.notices, &markedOnce{ready, y.Filters, account, mark, toldFor})
 	return nil
 }
 
@@ -60,22 +58,4 @@ func (y *sifted) failureText(failed *filter.Failure) string {
 	fmt.Fprintf(&b, "\nThe message came for %s: %q.\n", y.p.plan.accounts[y.i].to, foldedLine(message.DecodeHeader(subject)))
 	b.WriteString("No mail is lost by this: a message that the script fails for is kept.\n\nMend the script, or switch it off. You are told of this once; when the script has changed and fails again, you are told again.\n")
 	return b.String()
-}
-
-// toldOnce is a letter that goes out unless one about the same did.
-type toldOnce struct {
-	*sealed
-	filters Filters
-	account int64
-	mark    filter.Mark
-}
-
-var _ queue.Prepared = (*toldOnce)(nil)
-
-// Tx stores the letter.
-func (o *toldOnce) Tx(tx *db.Tx) error {
-	if fresh, err := o.filters.RememberTx(tx, o.account, o.mark, toldFor); err != nil || !fresh {
-		return err
-	}
-	return o.sealed.Tx(tx)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"postern/internal/db"
 	"postern/internal/directory"
 	"postern/internal/filter"
 	"postern/internal/reply"
@@ -132,6 +133,10 @@ func (y *sifted) carryOut(ctx context.Context, result *filter.Result) error {
 			return err
 		}
 	}
+	for _, s := range result.Sightings {
+		account, mark := y.own.ID, filter.SightingMark(s.Key)
+		y.p.also = append(y.p.also, func(tx *db.Tx) error { return y.Filters.RememberAnewTx(tx, account, mark, s.For) })
+	}
 	for _, failed := range result.Failures {
 		y.note("%s failed: %s", failed.Name, failed.Reason)
 	}
@@ -165,6 +170,10 @@ func (y *sifted) act(ctx context.Context, a *sieve.Action, lost *bool) error {
 		y.refusals = append(y.refusals, refusal{y, by, a.Reason})
 	case sieve.Discard:
 		y.note("%s: discard", by)
+	case sieve.Vacation:
+		why, err := y.answer(ctx, a.Reply)
+		y.note("%s: vacation%s", by, why)
+		return err
 	default:
 		// What is not carried out cannot be required; see package filter.
 		*lost = true

@@ -81,6 +81,7 @@ type Filters interface {
 	For(ctx context.Context, account int64, domain string) (*filter.Plan, error)
 	Remembers(ctx context.Context, account int64, m filter.Mark) (bool, error)
 	RememberTx(tx *db.Tx, account int64, m filter.Mark, keep time.Duration) (fresh bool, err error)
+	RememberAnewTx(tx *db.Tx, account int64, m filter.Mark, keep time.Duration) error
 }
 
 // Flow is what both roads stand on. All fields must be set.

@@ -3,11 +3,13 @@ package server
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"postern/internal/address"
 	"postern/internal/filter"
 	"postern/internal/sasl"
 	"postern/internal/scripts"
@@ -21,7 +23,8 @@ func (s *Server) openScripts(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("reading the Sieve scripts: %w", err)
 	}
-	s.Filters = filter.New(filter.Options{Scripts: s.Scripts, Store: s.Store, DB: s.DB, Hostname: s.Config.Hostname, Version: s.version, Clock: s.Clock, Log: s.Log})
+	s.Filters = filter.New(filter.Options{Scripts: s.Scripts, Store: s.Store, DB: s.DB, Addresses: s.addressesOf, Owns: s.owns,
+		Hostname: s.Config.Hostname, Version: s.version, Clock: s.Clock, Log: s.Log})
 	return nil
 }
 
@@ -52,6 +55,29 @@ func (s *Server) manageSieveLimits() managesieve.Limits {
 		AuthFailures: int(settings.AuthMaxFailuresPerConnection.Get(s.Settings)),
 		ScriptBytes:  settings.SieveMaxScriptSize.Get(s.Settings),
 	}
+}
+
+// addressesOf are an account's own address and the aliases that lead to it.
+func (s *Server) addressesOf(account int64) []string {
+	own, ok := s.Directory.Account(account)
+	if !ok {
+		return nil
+	}
+	list := []string{own.Address.String()}
+	for _, alias := range s.Directory.Aliases() {
+		if slices.ContainsFunc(alias.Targets, func(to address.Address) bool { return to.Key() == own.Address.Key() }) {
+			list = append(list, alias.Address.String())
+		}
+	}
+	return list
+}
+
+func (s *Server) owns(ctx context.Context, account int64, text string) (bool, error) {
+	a, err := address.Parse(text)
+	if err != nil {
+		return false, nil
+	}
+	return s.Directory.MaySendAs(ctx, account, a)
 }
 
 // forgetMarks forgets what filters need not remember any more, while the server serves.

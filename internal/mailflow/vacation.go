@@ -1,0 +1,90 @@
+package mailflow
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"postern/internal/address"
+	"postern/internal/db"
+	"postern/internal/filter"
+	"postern/internal/message"
+	"postern/internal/spool"
+	"postern/sieve"
+	"postern/smtp"
+	"postern/smtp/queue"
+)
+
+// answer has the recipient's answer go out to the sender with the message, once in the time that the script says (RFC 5230 4.2), under
+// the null reverse-path. why tells that it does not, and err that it must be tried again.
+func (y *sifted) answer(ctx context.Context, r *sieve.Reply) (why string, err error) {
+	if r.Silence != "" {
+		return "; nobody is answered: " + r.Silence, nil
+	}
+	if y.usual.role != "" { // who writes junk forges whom it is from
+		return "; nobody is answered: the message is junk by what it was judged", nil
+	}
+	to, err := address.Parse(r.To)
+	if err != nil {
+		return "; there is no address to answer to", nil
+	}
+	from, err := address.Parse(r.From)
+	if err != nil {
+		return "; there is no address to answer from", nil
+	}
+	if ok, err := y.Directory.MaySendAs(ctx, y.own.ID, from); err != nil || !ok { // MAIL-4
+		return fmt.Sprintf("; nobody is answered, for %s is not an address of %s", from, y.own.Address), err
+	}
+	mark := filter.ReplyMark(r.Handle, to.Key())
+	if answered, err := y.Filters.Remembers(ctx, y.own.ID, mark); err != nil || answered {
+		return "; the sender was answered already", err
+	}
+	now := y.Clock.Now()
+	id := fmt.Sprintf("<vacation.%d.%d@%s>", now.UnixNano(), y.own.ID, y.Hostname)
+	ready, err := y.letterOf(ctx, from, to, r.Message(now, id))
+	if err != nil {
+		return "; the answer cannot be sent", nil
+	}
+	y.p.notices = append(y.p.notices, &markedOnce{ready, y.Filters, y.own.ID, mark, r.Every})
+	return " answers " + to.String(), nil
+}
+
+// letterOf makes a letter of the server's ready that goes to one address under the null reverse-path, in the name of an address
+// here by which it is signed.
+func (y *sifted) letterOf(ctx context.Context, from, to address.Address, text []byte) (*sealed, error) {
+	res, err := y.resolve(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	if !res.LocalDomain {
+		res.External = append(res.External, to)
+	}
+	content := spool.FromBytes(text)
+	m, err := message.Parse(content, content.Size(), message.DefaultLimits)
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{}
+	rcpt := smtp.Recipient{Address: to, Notify: smtp.NotifyNever}
+	p.add(rcpt, res)
+	return y.seal(ctx, &parcel{envelope: &smtp.Envelope{Recipients: []smtp.Recipient{rcpt}}, content: content, parsed: m, plan: p, notice: true, signer: from.Domain})
+}
+
+// markedOnce is a letter that goes out unless its mark is set.
+type markedOnce struct {
+	*sealed
+	filters Filters
+	account int64
+	mark    filter.Mark
+	keep    time.Duration
+}
+
+var _ queue.Prepared = (*markedOnce)(nil)
+
+// Tx stores or queues the letter.
+func (o *markedOnce) Tx(tx *db.Tx) error {
+	if fresh, err := o.filters.RememberTx(tx, o.account, o.mark, o.keep); err != nil || !fresh {
+		return err
+	}
+	return o.sealed.Tx(tx)
+}
