@@ -70,7 +70,9 @@ func translate(err error) error {
 	var lite *sqlite.Error
 	if errors.As(err, &lite) {
 		switch {
-		case lite.Code()&0xff == sqlite3.SQLITE_FULL, lite.Code() == sqlite3.SQLITE_IOERR_SHMSIZE:
+		case lite.Code()&0xff == sqlite3.SQLITE_FULL, lite.Code() == sqlite3.SQLITE_IOERR_SHMSIZE,
+			// A page of the mapped index of the log that the kernel could not give a block.
+			lite.Code() == sqlite3.SQLITE_IOERR_IN_PAGE:
 			return &fullError{err}
 		case lite.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE, lite.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
 			lite.Code() == sqlite3.SQLITE_CONSTRAINT_ROWID:

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -311,12 +312,18 @@ func (c *crashTest) round(after int, sure bool, crash func(child *os.Process) er
 			close(reached)
 		}
 	}()
+	stuck := time.AfterFunc(stuckAfter, func() { _ = cmd.Process.Signal(syscall.SIGQUIT) }) // it tells where it is
 	<-reached
+	stuck.Stop()
 	cutting.Store(true)
 	crashErr := crash(cmd.Process)
 	// Workers end at their first error; one that is stuck in the dead file system is ended by force.
 	timer := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
-	<-ended
+	select {
+	case <-ended:
+	case <-time.After(stuckAfter):
+		c.t.Fatalf("the child cannot be ended:\n%s", kernelStacks(cmd.Process.Pid))
+	}
 	timer.Stop()
 	_ = cmd.Wait()
 	if crashErr != nil {
@@ -332,6 +339,21 @@ func (c *crashTest) round(after int, sure bool, crash func(child *os.Process) er
 	if total < after {
 		c.t.Fatalf("the child ended early:\n%s", complaints.String())
 	}
+}
+
+// stuckAfter is how long a child may take to get to its crash, or to end after it; it takes seconds.
+const stuckAfter = 3 * time.Minute
+
+// kernelStacks tells where in the kernel the threads of a process are.
+func kernelStacks(pid int) string {
+	var told strings.Builder
+	names, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stack", pid))
+	for _, name := range names {
+		state, _ := os.ReadFile(filepath.Join(filepath.Dir(name), "wchan"))
+		stack, err := os.ReadFile(name)
+		fmt.Fprintf(&told, "%s: %s %v\n%s", name, state, err, stack)
+	}
+	return told.String()
 }
 
 // check compares the store with what was acknowledged, and goes on from what it finds.

@@ -132,9 +132,27 @@ func (r *report) ended(e event, key, word string) {
 			r.failed++
 			r.failures = append(r.failures, e.Package)
 		}
+		r.unfinished(e.Package)
 		fmt.Fprint(r.w, text)
 	}
 	fmt.Fprintf(r.w, "%s %s %.1fs\n", word, e.Package, e.Elapsed)
+}
+
+// unfinished prints what the tests said that were running when their package failed: of one that ran out of time or took
+// the process with it, `go test` tells no end.
+func (r *report) unfinished(pkg string) {
+	var keys []string
+	for key := range r.output {
+		if strings.HasPrefix(key, pkg+" Test") {
+			keys = append(keys, key)
+		}
+	}
+	sort.Strings(keys)
+	for _, key := range keys {
+		fmt.Fprintf(r.w, "--- unfinished %s\n%s", key, r.text(key))
+		r.failures = append(r.failures, key+" did not end")
+		delete(r.output, key)
+	}
 }
 
 func (r *report) text(key string) string {

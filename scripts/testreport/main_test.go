@@ -43,6 +43,18 @@ func TestAFailedTestShowsItsOutput(t *testing.T) {
 	}
 }
 
+func TestATestThatDidNotEndIsNamedWithWhatItSaid(t *testing.T) {
+	out, good := summary(t, true, true, pass, `{"Action":"run","Package":"p","Test":"TestD"}
+{"Action":"output","Package":"p","Test":"TestA","Output":"=== RUN TestA\n"}
+{"Action":"pass","Package":"p","Test":"TestA"}
+{"Action":"output","Package":"p","Test":"TestD","Output":"panic: test timed out after 20m0s\n"}
+{"Action":"output","Package":"p","Output":"FAIL p 1200s\n"}
+{"Action":"fail","Package":"p"}`)
+	if good || !strings.Contains(out, "panic: test timed out") || !strings.Contains(out, "  p TestD did not end\n") || strings.Contains(out, "p TestA") {
+		t.Errorf("good %v:\n%s", good, out)
+	}
+}
+
 func TestAPackageThatDoesNotBuildIsAFailure(t *testing.T) {
 	out, good := summary(t, true, false, pass, broken)
 	if good || !strings.Contains(out, "q.go:1: syntax error") || !strings.HasSuffix(out, "\n1 passed, 1 failed\n") {
