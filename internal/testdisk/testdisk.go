@@ -4,12 +4,14 @@
 package testdisk
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -70,8 +72,8 @@ func New(t testing.TB, size int64) *Disk {
 func (d *Disk) Path() string { return d.path }
 
 func (d *Disk) attach() error {
-	if out, err := exec.Command(d.mount, "-o", "loop", d.image, d.path).CombinedOutput(); err != nil {
-		return fmt.Errorf("mount: %w: %s", err, out)
+	if err := run(d.mount, "-o", "loop", d.image, d.path); err != nil {
+		return err
 	}
 	d.mounted = true
 	return nil
@@ -82,9 +84,9 @@ func (d *Disk) detach() {
 	if !d.mounted {
 		return
 	}
-	if exec.Command(d.umount, d.path).Run() != nil {
-		if out, err := exec.Command(d.umount, "-l", d.path).CombinedOutput(); err != nil {
-			d.t.Errorf("umount: %v: %s", err, out)
+	if run(d.umount, d.path) != nil {
+		if err := run(d.umount, "-l", d.path); err != nil {
+			d.t.Error(err)
 		}
 	}
 	d.mounted = false
@@ -106,11 +108,23 @@ func (d *Disk) CutPower() error {
 
 // Restore mounts the disk again, as after a restart of the machine. All processes that used it must have ended.
 func (d *Disk) Restore() error {
-	if out, err := exec.Command(d.umount, d.path).CombinedOutput(); err != nil {
-		return fmt.Errorf("umount: %w: %s", err, out)
+	if err := run(d.umount, d.path); err != nil {
+		return err
 	}
 	d.mounted = false
 	return d.attach()
+}
+
+// run runs mount or umount, which may be stuck in the kernel: then it is left there.
+func run(program string, args ...string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.WaitDelay = 10 * time.Second
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w: %s", filepath.Base(program), err, out)
+	}
+	return nil
 }
 
 // Free tells how many bytes can still be written.
