@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"sync"
 	"time"
 
@@ -37,58 +36,12 @@ func judgeRows() []row {
 	return rows
 }
 
-// judgeRow lets two kinds of runs take turns, so that what else the machine does weighs on both alike: bare, judged, judged,
-// bare, and so on. What counts is the processor time of the server.
+// judgeRow compares acceptance with and without judging.
 func judgeRow(name string, write writer, connections, count int, aim string) row {
-	const turns = 4
-	name = fmt.Sprintf("judging %s, %d connections", name, connections)
-	return row{name, aim, func(l *lab) (string, error) {
-		run := func(judged bool, count int) (load, error) {
-			if err := l.set("spam.enabled", fmt.Sprint(judged)); err != nil {
-				return load{}, err
-			}
-			return l.pourLetters(connections, count, "bob@example.test", write, func() (*mailer, error) { return dialMX(l) })
-		}
-		if _, err := run(true, 200); err != nil { // warm
-			return "", err
-		}
-		var pairs []pair
-		for turn := range turns * l.scale {
-			var p pair
-			for _, kind := range [2]int{turn % 2, 1 - turn%2} {
-				var err error
-				if p[kind], err = run(kind == 1, count); err != nil {
-					return "", err
-				}
-			}
-			pairs = append(pairs, p)
-		}
-		return describe(pairs), nil
-	}}
+	judged := func(l *lab, on bool) error { return l.set("spam.enabled", fmt.Sprint(on)) }
+	c := comparison{what: "bare", connections: connections, count: count, write: write, set: judged}
+	return row{fmt.Sprintf("judging %s, %d connections", name, connections), aim, c.measure}
 }
-
-// pair is what came of a run without judging and of one with it.
-type pair [2]load
-
-// describe compares the runs by the time that a message took, counted from the first to the last over all connections, and by
-// the server's processor time.
-func describe(pairs []pair) string {
-	var rate, cpu [2]time.Duration
-	var ratios []float64
-	for _, p := range pairs {
-		for kind := range p {
-			rate[kind] += time.Duration(float64(time.Second) / p[kind].rate)
-			cpu[kind] += p[kind].cpu
-		}
-		ratios = append(ratios, float64(p[1].cpu)/float64(p[0].cpu))
-	}
-	runs := time.Duration(len(pairs))
-	return fmt.Sprintf("%.2fx of bare in time: %.3f ms a message, bare %.3f ms; %.2fx in CPU (%.2f to %.2f in pairs): %.3f ms, bare %.3f ms",
-		float64(rate[1])/float64(rate[0]), milliseconds(rate[1]/runs), milliseconds(rate[0]/runs),
-		float64(cpu[1])/float64(cpu[0]), slices.Min(ratios), slices.Max(ratios), milliseconds(cpu[1]/runs), milliseconds(cpu[0]/runs))
-}
-
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // limitsRow is what no judging can do without: proving one signature, and hashing.
 func limitsRow() row {

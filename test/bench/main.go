@@ -81,6 +81,7 @@ func groups() []group {
 		{name: "accept", rows: acceptRows()},
 		{name: "accept-large", rows: acceptLargeRows()},
 		{name: "judge", rows: judgeRows(), names: true},
+		{name: "sieve", rows: sieveRows()},
 		{name: "submission", rows: submissionRows()},
 		{name: "append", rows: appendRows()},
 		{name: "read", rows: readRows()},
