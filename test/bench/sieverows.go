@@ -73,8 +73,8 @@ func (l *lab) scriptRan() error {
 		return err
 	}
 	found, err := c.do("SEARCH KEYWORD $label1")
-	if err == nil && len(strings.Fields(found.last)) < 3 {
-		err = fmt.Errorf("no letter was marked by the script: %q", found.last)
+	if err == nil && found.bytes < 100 { // thousands of numbers
+		err = fmt.Errorf("the script has not marked the letters: %q", found.last)
 	}
 	return err
 }
