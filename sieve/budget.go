@@ -17,6 +17,8 @@ type Budget struct {
 	Notices int
 	// Actions are all that scripts may ask for: 32.
 	Actions int
+	// Value is the longest value of a variable, in bytes, behind which it is cut off: 16 KiB. RFC 5229 4 asks for 4,000 characters.
+	Value int
 }
 
 // ErrBudget is in the error of a script that asked for more than it may.
@@ -26,7 +28,7 @@ func (b Budget) orDefaults() Budget {
 	for _, d := range []struct {
 		limit *int
 		usual int
-	}{{&b.Steps, 2_000_000}, {&b.Memory, 16 << 20}, {&b.Redirects, 4}, {&b.Notices, 8}, {&b.Actions, 32}} {
+	}{{&b.Steps, 2_000_000}, {&b.Memory, 16 << 20}, {&b.Redirects, 4}, {&b.Notices, 8}, {&b.Actions, 32}, {&b.Value, maxValue}} {
 		if *d.limit <= 0 {
 			*d.limit = d.usual
 		}

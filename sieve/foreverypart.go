@@ -95,9 +95,9 @@ func compileExtractText(c *compiler, u *use) func(*machine) error {
 			return err
 		}
 		if first != nil {
-			text = firstCharacters(text, first.number)
+			text = firstCharacters(text, first.number, m.budget.Value)
 		}
-		return m.modified(name, clipText(text, maxValue), modify)
+		return m.modified(name, clipText(text, m.budget.Value), modify)
 	}
 }
 
@@ -110,10 +110,10 @@ func (m *machine) partText() (string, error) {
 	return m.bodyText(p, asText, p.BodyStart, min(p.End, p.BodyStart+maxBody))
 }
 
-// firstCharacters cuts a text behind so many characters.
-func firstCharacters(s string, most uint64) string {
+// firstCharacters cuts a text behind so many characters, or behind so many bytes.
+func firstCharacters(s string, most uint64, limit int) string {
 	at := 0
-	for ; most > 0 && at < len(s) && at < maxValue; most-- {
+	for ; most > 0 && at < len(s) && at < limit; most-- {
 		_, n := utf8.DecodeRuneInString(s[at:])
 		at += n
 	}

@@ -2,6 +2,7 @@ package sieve
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -96,6 +97,7 @@ func (l *lab) configure(m *machine) {
 	m.delimiters = l.setting("recipient_delimiter", "+")
 	m.edits = l.edits()
 	m.budget.Actions, m.budget.Redirects = l.number("sieve_max_actions", 32), l.number("sieve_max_redirects", 4)
+	m.budget.Value = l.bytes("sieve_variables_max_variable_size", 4<<10)
 }
 
 // edits is what editheader may do.
@@ -120,6 +122,22 @@ func (l *lab) number(name string, usual int) int {
 		return n
 	}
 	return usual
+}
+
+// bytes is the value of a setting that is a size, such as 4k.
+func (l *lab) bytes(name string, usual int) int {
+	value := strings.ToLower(l.setting(name, ""))
+	digits := strings.TrimRight(value, "kmb")
+	n, err := strconv.Atoi(digits)
+	switch {
+	case err != nil:
+		return usual
+	case strings.HasPrefix(value[len(digits):], "k"):
+		return n << 10
+	case strings.HasPrefix(value[len(digits):], "m"):
+		return n << 20
+	}
+	return n
 }
 
 // show puts a message before the script. Where it says nothing of its envelope, that is read from its header.
@@ -319,19 +337,21 @@ func (l *lab) redirect(m *machine, a *Action) {
 		}
 	}
 	content := append([]byte(redirectedFrom+": "+own+"\r\n"), l.content(a.Header)...)
-	l.outbox = append(l.outbox, labMail{content: content, envelope: Envelope{From: l.redirectSender(m, own), To: a.Address}})
+	l.outbox = append(l.outbox, labMail{content: content, envelope: Envelope{From: l.sender("sieve_redirect_envelope_from", m, own), To: a.Address}})
 }
 
-// redirectSender is the reverse-path of a redirect, as sieve_redirect_envelope_from says.
-func (l *lab) redirectSender(m *machine, own string) string {
+// sender is the reverse-path of what is sent on, as the setting of a name says.
+func (l *lab) sender(setting string, m *machine, own string) string {
 	if m.mail.From == "" {
 		return ""
 	}
-	switch how := l.setting("sieve_redirect_envelope_from", "sender"); how {
+	switch how := l.setting(setting, "sender"); how {
 	case "sender":
 		return m.mail.From
 	case "recipient":
 		return m.mail.To
+	case "postmaster":
+		return l.setting("postmaster_address", "postmaster@example.com")
 	case "orig_recipient":
 		return m.mail.OriginalTo
 	case "user_email":
@@ -347,7 +367,7 @@ func (l *lab) reject(m *machine, a *Action) {
 	if m.mail.From == "" {
 		return
 	}
-	text := "From: Postmaster <postmaster@example.com>\r\nTo: <" + m.mail.From + ">\r\nSubject: Rejected\r\nAuto-Submitted: auto-replied\r\n\r\n" + a.Reason + "\r\n"
+	text := "From: Postmaster <" + l.setting("postmaster_address", "postmaster@example.com") + ">\r\nTo: <" + m.mail.From + ">\r\nSubject: Rejected\r\nAuto-Submitted: auto-replied\r\n\r\n" + a.Reason + "\r\n"
 	l.outbox = append(l.outbox, labMail{content: []byte(text), envelope: Envelope{To: m.mail.From}})
 }
 
@@ -364,7 +384,10 @@ func (l *lab) notify(m *machine, n *Notice) {
 		return
 	}
 	from := ""
-	if m.mail.From != "" {
+	switch _, told := l.config["sieve_notify_mailto_envelope_from"]; {
+	case told:
+		from = l.sender("sieve_notify_mailto_envelope_from", m, cmp.Or(l.setting("sieve_user_email", ""), m.mail.To))
+	case m.mail.From != "":
 		from = n.From
 	}
 	for _, to := range slices.Concat(n.To, n.Cc, n.Bcc) {

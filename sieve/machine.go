@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// maxValue is the longest value of a variable or of a string with variables, in bytes; RFC 5229 4 asks for 4,000 characters.
+	// maxValue is the longest string with variables, in bytes.
 	maxValue = 16 << 10
 	// maxVariables is how many variables a script may have; RFC 5229 4 asks for 128.
 	maxVariables = 256

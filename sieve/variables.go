@@ -91,7 +91,7 @@ func (m *machine) modified(name, value string, modify []func(string) string) err
 		value = do(value)
 		m.waste(len(value))
 	}
-	return m.set(name, clipText(value, maxValue))
+	return m.set(name, clipText(value, m.budget.Value))
 }
 
 // variableName reads the name of a variable that a script is about to set.
