@@ -12,7 +12,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/big"
@@ -81,7 +80,7 @@ func newWorld(t testing.TB, options ...func(*Server)) *world {
 		if err := w.server.Shutdown(ctx); err != nil {
 			t.Errorf("shutdown: %v", err)
 		}
-		if err := <-served; !errors.Is(err, ErrServerClosed) {
+		if err := <-served; err != nil {
 			t.Errorf("serve: %v", err)
 		}
 		st.Close()

@@ -160,7 +160,7 @@ func (s *session) tooManyFailures() {
 
 // admit makes the client a user.
 func (s *session) admit(identity sasl.Identity) answer {
-	if !s.srv.countAccount(identity.Account, s.limits.ConnectionsAccount) {
+	if !s.srv.accounts.Enter(identity.Account, s.limits.ConnectionsAccount) {
 		return refuse("LIMIT", "Too many connections of this account")
 	}
 	s.identity = identity

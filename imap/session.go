@@ -35,9 +35,9 @@ type session struct {
 	conn    *tls.Conn
 	remote  netip.Addr
 	limits  Limits
-	release func() // counts the connection out of the throttle
-	started time.Time
-	shown   []byte // the certificate that the client saw, until login
+	release func()    // counts the connection out of the throttle
+	started time.Time // when TLS stood
+	shown   []byte    // the certificate that the client saw, until login
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -69,9 +69,9 @@ type session struct {
 	pushing atomic.Bool // a push is on its way
 }
 
-func newSession(srv *Server, conn *tls.Conn, remote netip.Addr, limits Limits, shown []byte, release func()) *session {
-	s := &session{srv: srv, conn: conn, remote: remote, limits: limits, shown: shown, release: release, started: time.Now()}
-	s.ctx, s.cancel = context.WithCancel(sasl.WithRemote(context.Background(), remote))
+func newSession(srv *Server, conn *tls.Conn, limits Limits) *session {
+	s := &session{srv: srv, conn: conn, limits: limits, release: func() {}}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.input.session = s
 	s.reader = grammar.NewReader(&s.input, grammar.BeforeLogin(), s.invite)
 	return s
@@ -110,7 +110,10 @@ func (s *session) end() {
 	s.cancel()
 	s.leave()
 	s.release()
-	s.srv.ended(s)
+	if s.account != nil {
+		s.srv.accounts.Leave(s.identity.Account)
+	}
+	s.srv.sessions.Leave(s)
 	if s.srv.Metrics != nil {
 		s.srv.Metrics.Session(-1)
 	}
@@ -121,7 +124,7 @@ func (s *session) end() {
 // reset, which overtakes them.
 func (s *session) hangUp() {
 	defer s.conn.Close()
-	if s.out.err != nil || s.srv.closing.Load() {
+	if s.out.err != nil || s.srv.sessions.Closing() {
 		return
 	}
 	s.conn.SetDeadline(time.Now().Add(time.Second))
@@ -130,8 +133,14 @@ func (s *session) hangUp() {
 	}
 }
 
-// wake has a session that waits for its client notice that it is to end.
-func (s *session) wake() { s.conn.SetReadDeadline(time.Unix(1, 0)) }
+// Wake has a session that waits for its client notice that it is to end.
+func (s *session) Wake() { s.conn.SetReadDeadline(time.Unix(1, 0)) }
+
+// Cut ends the connection, and what is done for it.
+func (s *session) Cut() {
+	s.cancel()
+	s.conn.NetConn().Close()
+}
 
 // next reads one command and answers it.
 func (s *session) next() {
@@ -183,7 +192,7 @@ func (s *session) lost(err error) {
 	switch {
 	case s.expelled.Load():
 		s.bye("[UNAVAILABLE] Your account was changed, please log in again")
-	case s.srv.closing.Load():
+	case s.srv.sessions.Closing():
 		s.bye("[UNAVAILABLE] Server is shutting down")
 	case errors.Is(err, os.ErrDeadlineExceeded) && s.account == nil:
 		s.bye("Too long without a login")
@@ -231,7 +240,7 @@ func (in *input) Read(p []byte) (int, error) {
 		deadline = s.started.Add(s.limits.LoginTimeout) // in all, however busy the client is
 	}
 	s.conn.SetReadDeadline(deadline)
-	if s.srv.closing.Load() || s.expelled.Load() { // asked after the deadline is set, so that wake is not undone
+	if s.srv.sessions.Closing() || s.expelled.Load() { // asked after the deadline is set, so that Wake is not undone
 		return 0, errClosing
 	}
 	n, err := s.conn.Read(p)

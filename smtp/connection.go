@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"postern/internal/proxyproto"
 	"postern/internal/reply"
 )
 
@@ -22,6 +23,7 @@ type connection struct {
 	session Session
 	limits  Limits
 	ctx     context.Context
+	cancel  context.CancelFunc
 
 	connected   bool          // Backend.Connect was called
 	throttled   func()        // gives the Throttle's place back
@@ -43,7 +45,8 @@ type connection struct {
 
 func newConnection(s *Server, conn net.Conn, limits Limits) *connection {
 	now := time.Now()
-	return &connection{
+	own := proxyproto.Own(conn)
+	c := &connection{
 		wire:     newWire(conn, s.buffers, limits.IdleTimeout),
 		server:   s,
 		limits:   limits,
@@ -52,23 +55,32 @@ func newConnection(s *Server, conn net.Conn, limits Limits) *connection {
 		session: Session{
 			ID:      rand.Text()[:16],
 			Role:    s.Role,
-			Remote:  addrPort(conn.RemoteAddr()),
-			Local:   addrPort(conn.LocalAddr()),
+			Remote:  own.Source,
+			Local:   own.Destination,
 			Started: s.Clock.Now(),
 		},
 	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	return c
 }
 
 // run is the life of a session.
 func (c *connection) run() {
-	ctx, cancel := context.WithCancel(c.server.ctx)
-	defer cancel()
-	c.ctx = ctx
+	defer c.cancel()
 	defer c.close()
 	defer c.recover()
 	if c.open() {
 		c.converse()
 	}
+}
+
+// Wake has a session that waits for a command notice that the server shuts down.
+func (c *connection) Wake() { c.drain() }
+
+// Cut ends the connection, and what is done for it.
+func (c *connection) Cut() {
+	c.cancel()
+	_ = c.raw.Close()
 }
 
 // recover turns a fault of ours into the end of one session.
@@ -216,7 +228,7 @@ func (c *connection) close() {
 		c.throttled()
 	}
 	c.logEnd()
-	c.server.finished(c)
+	c.server.sessions.Leave(c)
 }
 
 const (

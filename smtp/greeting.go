@@ -3,7 +3,6 @@ package smtp
 import (
 	"errors"
 	"net"
-	"net/netip"
 	"os"
 	"syscall"
 	"time"
@@ -45,18 +44,12 @@ func (c *connection) open() bool {
 
 // readProxyHeader learns the client's address from a trusted proxy, which must give it.
 func (c *connection) readProxyHeader() bool {
-	if !proxyproto.Trusted(c.server.TrustedProxies, c.session.Remote.Addr()) {
-		return true
-	}
-	_ = c.raw.SetReadDeadline(time.Now().Add(c.limits.HandshakeTimeout))
-	header, err := proxyproto.Read(c.raw)
+	ends, err := proxyproto.Ends(c.raw, c.server.TrustedProxies, c.limits.HandshakeTimeout)
 	if err != nil {
 		c.refused("proxy", err)
 		return false
 	}
-	if header.Source.IsValid() {
-		c.session.Remote, c.session.Local = header.Source, header.Destination
-	}
+	c.session.Remote, c.session.Local = ends.Source, ends.Destination
 	return true
 }
 
@@ -132,14 +125,4 @@ func inputWaiting(conn net.Conn) bool {
 		return true
 	})
 	return waiting && err == nil
-}
-
-// addrPort is the address of a socket's end, unmapped; zero for what has none.
-func addrPort(a net.Addr) netip.AddrPort {
-	tcp, ok := a.(*net.TCPAddr)
-	if !ok {
-		return netip.AddrPort{}
-	}
-	ap := tcp.AddrPort()
-	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 }

@@ -29,7 +29,7 @@ func (c *connection) refused(reason string, err error) {
 	if c.server.Metrics != nil {
 		c.server.Metrics.ConnectionRefused(c.server.Role, reason)
 	}
-	c.server.Log.LogAttrs(c.server.ctx, slog.LevelInfo, "smtp connection refused", slog.String("session", c.session.ID),
+	c.server.Log.LogAttrs(c.ctx, slog.LevelInfo, "smtp connection refused", slog.String("session", c.session.ID),
 		slog.String("role", c.server.Role.String()), slog.String("remote", c.session.Remote.String()),
 		slog.String("reason", reason), slog.Any("error", err))
 }
@@ -54,7 +54,7 @@ func (c *connection) logEnd() {
 	if c.server.Metrics != nil {
 		c.server.Metrics.SessionClosed(c.server.Role, c.elapsed)
 	}
-	if !c.server.Log.Enabled(c.server.ctx, slog.LevelInfo) {
+	if !c.server.Log.Enabled(c.ctx, slog.LevelInfo) {
 		return
 	}
 	version, login := "", ""
@@ -64,7 +64,7 @@ func (c *connection) logEnd() {
 	if c.session.Identity != nil {
 		login = c.session.Identity.Login
 	}
-	c.server.Log.LogAttrs(c.server.ctx, slog.LevelInfo, "smtp session", slog.String("session", c.session.ID),
+	c.server.Log.LogAttrs(c.ctx, slog.LevelInfo, "smtp session", slog.String("session", c.session.ID),
 		slog.String("role", c.server.Role.String()), slog.String("remote", c.session.Remote.String()),
 		slog.String("helo", c.session.Helo), slog.String("tls", version), slog.String("login", login),
 		slog.Int("messages", c.accepted), slog.Int("commands", c.session.Commands), slog.Int("errors", c.errors),

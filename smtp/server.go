@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"postern/internal/clock"
+	"postern/internal/listen"
 	"postern/internal/sasl"
 	"postern/internal/spool"
 )
@@ -45,48 +46,15 @@ type Server struct {
 	once    sync.Once
 	tls     *tls.Config // TLS with what the engine adds
 	buffers *sync.Pool
-	ctx     context.Context // of all sessions
-	cancel  context.CancelFunc
 
-	mu        sync.Mutex
-	draining  bool
-	listeners map[net.Listener]struct{}
-	sessions  map[*connection]struct{}
-	running   sync.WaitGroup // sessions; added to under mu, never while draining
+	sessions listen.Sessions[*connection]
 }
 
 // Serve accepts connections on l until Shutdown is called, which makes it return nil, or l fails. It may be called for
 // several listeners. It closes l.
 func (s *Server) Serve(l net.Listener) error {
 	s.once.Do(s.prepare)
-	defer l.Close()
-	if !s.track(l) {
-		return nil
-	}
-	defer s.untrack(l)
-	var pause time.Duration
-	for {
-		conn, err := l.Accept()
-		if err == nil {
-			pause = 0
-			s.start(conn)
-			continue
-		}
-		if s.isDraining() {
-			return nil
-		}
-		if !retryAccept(err) {
-			return err
-		}
-		// Out of file descriptors, or the client was gone already: others will come.
-		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-		s.Log.Error("smtp accept failed", "role", s.Role.String(), "error", err)
-		select {
-		case <-s.Clock.After(pause):
-		case <-s.ctx.Done():
-			return nil
-		}
-	}
+	return s.sessions.Serve(l, s.Clock, s.Log.With("service", s.Role.String()), s.start)
 }
 
 func (s *Server) prepare() {
@@ -100,18 +68,6 @@ func (s *Server) prepare() {
 		s.tls = sasl.CaptureCertificate(refuseForeignALPN(s.TLS))
 	}
 	s.buffers = newBufferPool()
-	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.listeners = make(map[net.Listener]struct{})
-	s.sessions = make(map[*connection]struct{})
-}
-
-// retryAccept tells failures of one connection or of the moment from a listener that is of no more use.
-func retryAccept(err error) bool {
-	if errors.Is(err, net.ErrClosed) {
-		return false
-	}
-	var op *net.OpError
-	return errors.As(err, &op)
 }
 
 func (s *Server) limits() Limits {
@@ -125,19 +81,12 @@ func (s *Server) limits() Limits {
 func (s *Server) start(conn net.Conn) {
 	limits := s.limits()
 	c := newConnection(s, conn, limits)
-	s.mu.Lock()
-	full := len(s.sessions) >= limits.MaxConnections
-	admitted := !full && !s.draining
-	if admitted {
-		s.sessions[c] = struct{}{}
-		s.running.Add(1)
-	}
-	s.mu.Unlock()
-	if admitted {
+	err := s.sessions.Admit(c, limits.MaxConnections)
+	if err == nil {
 		go c.run()
 		return
 	}
-	if full {
+	if errors.Is(err, listen.ErrFull) {
 		c.refused("limit", nil)
 	}
 	if s.Role != Submissions {
@@ -148,71 +97,9 @@ func (s *Server) start(conn net.Conn) {
 	_ = conn.Close()
 }
 
-// finished forgets a session.
-func (s *Server) finished(c *connection) {
-	s.mu.Lock()
-	delete(s.sessions, c)
-	s.mu.Unlock()
-	s.running.Done()
-}
-
-func (s *Server) track(l net.Listener) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.draining {
-		return false
-	}
-	s.listeners[l] = struct{}{}
-	return true
-}
-
-func (s *Server) untrack(l net.Listener) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.listeners, l)
-}
-
-func (s *Server) isDraining() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.draining
-}
-
 // Shutdown closes the listeners, tells waiting sessions 421, lets running transactions end until ctx is done, and then
 // cuts off the rest with ctx's error.
-func (s *Server) Shutdown(ctx context.Context) error {
-	s.once.Do(s.prepare)
-	defer s.cancel()
-	s.mu.Lock()
-	s.draining = true
-	for l := range s.listeners {
-		_ = l.Close()
-	}
-	for c := range s.sessions {
-		c.drain()
-	}
-	s.mu.Unlock()
-
-	done := make(chan struct{})
-	go func() { s.running.Wait(); close(done) }()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-	}
-	s.cancel()
-	s.mu.Lock()
-	for c := range s.sessions {
-		_ = c.raw.Close()
-	}
-	s.mu.Unlock()
-	<-done
-	return ctx.Err()
-}
+func (s *Server) Shutdown(ctx context.Context) error { return s.sessions.Shutdown(ctx) }
 
 // Sessions is how many sessions there are now.
-func (s *Server) Sessions() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.sessions)
-}
+func (s *Server) Sessions() int { return s.sessions.Len() }

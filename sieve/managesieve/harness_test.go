@@ -130,7 +130,7 @@ func (w *world) listen() {
 		if err := w.server.Shutdown(ctx); err != nil {
 			w.Errorf("Shutdown: %v", err)
 		}
-		if err := <-served; !errors.Is(err, ErrServerClosed) {
+		if err := <-served; err != nil {
 			w.Errorf("Serve: %v", err)
 		}
 	})

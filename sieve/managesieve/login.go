@@ -152,7 +152,7 @@ func (s *session) loginAnswer(err error) answer {
 
 // admit makes the client a user.
 func (s *session) admit(identity sasl.Identity) answer {
-	if !s.srv.countAccount(identity.Account, s.limits.ConnectionsAccount) {
+	if !s.srv.accounts.Enter(identity.Account, s.limits.ConnectionsAccount) {
 		return no("TRYLATER", "Too many connections of this account")
 	}
 	s.identity, s.account = identity, identity.Account
@@ -174,6 +174,6 @@ func (s *session) leave() {
 		return
 	}
 	s.holder.Store(0)
-	s.srv.uncountAccount(s.account)
+	s.srv.accounts.Leave(s.account)
 	s.account, s.identity = 0, sasl.Identity{}
 }

@@ -3,16 +3,13 @@ package managesieve
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"postern/internal/clock"
-	"postern/internal/proxyproto"
+	"postern/internal/listen"
 	"postern/internal/sasl"
 	"postern/internal/scripts"
 )
@@ -61,12 +58,8 @@ type Server struct {
 	Log     *slog.Logger // nil: none
 	Metrics Metrics      // nil: none
 
-	mu        sync.Mutex
-	listeners map[net.Listener]struct{}
-	sessions  map[*session]struct{}
-	accounts  map[int64]int // sessions
-	closing   atomic.Bool
-	running   sync.WaitGroup // sessions; added to under mu, never while closing
+	sessions listen.Sessions[*session]
+	accounts listen.Accounts
 }
 
 // Throttle limits one network's connections and attempts to log in. See package throttle.
@@ -85,9 +78,6 @@ type Metrics interface {
 	// Auth is called after each attempt to log in.
 	Auth(ok bool)
 }
-
-// ErrServerClosed is what Serve returns after Shutdown.
-var ErrServerClosed = errors.New("managesieve: server closed")
 
 // handshakeTimeout is for TLS's handshake, and for the PROXY header.
 const handshakeTimeout = 30 * time.Second
@@ -114,73 +104,21 @@ func (s *Server) limits() Limits {
 	return l.withDefaults()
 }
 
-// Serve takes connections from l until l fails or Shutdown is called. They start in plaintext.
+// Serve takes connections from l, which start in plaintext. It returns nil after Shutdown, and the error that l fails with.
 func (s *Server) Serve(l net.Listener) error {
-	if !s.track(l) {
-		l.Close()
-		return ErrServerClosed
-	}
-	defer s.untrack(l)
-	var pause time.Duration
-	for {
-		conn, err := l.Accept()
-		if err == nil {
-			pause = 0
-			s.accepted(conn)
-			continue
-		}
-		if s.closing.Load() {
-			return ErrServerClosed
-		}
-		// Too many open files, a connection that is gone already: the listener lives on.
-		if temporary, ok := err.(interface{ Temporary() bool }); !ok || !temporary.Temporary() {
-			return err
-		}
-		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-		s.log().Warn("managesieve accept", "error", err, "pause", pause)
-		<-s.clock().After(pause)
-	}
-}
-
-func (s *Server) track(l net.Listener) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing.Load() {
-		return false
-	}
-	if s.listeners == nil {
-		s.listeners = make(map[net.Listener]struct{})
-		s.sessions = make(map[*session]struct{})
-		s.accounts = make(map[int64]int)
-	}
-	s.listeners[l] = struct{}{}
-	return true
-}
-
-func (s *Server) untrack(l net.Listener) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.listeners, l)
+	return s.sessions.Serve(l, s.clock(), s.log().With("service", service), s.accepted)
 }
 
 // accepted starts a session, or turns the client away.
 func (s *Server) accepted(conn net.Conn) {
 	limits := s.limits()
 	se := newSession(s, conn, limits)
-	s.mu.Lock()
-	full := len(s.sessions) >= limits.Connections
-	admitted := !full && !s.closing.Load()
-	if admitted {
-		s.sessions[se] = struct{}{}
-		s.running.Add(1)
-	}
-	s.mu.Unlock()
-	if admitted {
-		go se.run()
+	if err := s.sessions.Admit(se, limits.Connections); err != nil {
+		s.log().Warn("managesieve connection refused", "reason", err, "remote", conn.RemoteAddr().String())
+		turnAway(conn, "Too many connections, please try again later")
 		return
 	}
-	s.log().Warn("managesieve connection refused", "reason", "too many", "remote", conn.RemoteAddr().String())
-	turnAway(conn, "Too many connections, please try again later")
+	go se.run()
 }
 
 // turnAway says BYE to a fresh connection, which has room for it, so that nothing waits here.
@@ -190,103 +128,19 @@ func turnAway(conn net.Conn, why string) {
 	_ = conn.Close()
 }
 
-// client is the address of the client: the connection's, or what a trusted proxy says.
-func (s *Server) client(conn net.Conn) (netip.Addr, error) {
-	remote := address(conn.RemoteAddr())
-	if !proxyproto.Trusted(s.TrustedProxies, remote) {
-		return remote, nil
-	}
-	if err := conn.SetReadDeadline(time.Now().Add(handshakeTimeout)); err != nil {
-		return remote, err
-	}
-	header, err := proxyproto.Read(conn)
-	if err == nil && header.Source.IsValid() {
-		remote = header.Source.Addr().Unmap().WithZone("")
-	}
-	return remote, err
-}
-
-// address is the client's, without a mapped form or zone.
-func address(a net.Addr) netip.Addr {
-	ap, err := netip.ParseAddrPort(a.String())
-	if err != nil {
-		return netip.Addr{}
-	}
-	return ap.Addr().Unmap().WithZone("")
-}
-
-// ended forgets a session.
-func (s *Server) ended(se *session) {
-	s.mu.Lock()
-	delete(s.sessions, se)
-	s.mu.Unlock()
-	s.running.Done()
-}
-
-// countAccount counts a session of an account in, unless there are too many.
-func (s *Server) countAccount(account int64, limit int) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.accounts[account] >= limit {
-		return false
-	}
-	s.accounts[account]++
-	return true
-}
-
-// uncountAccount counts a session of an account out.
-func (s *Server) uncountAccount(account int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.accounts[account]--; s.accounts[account] <= 0 {
-		delete(s.accounts, account)
-	}
-}
-
 // Sessions is the number of connected clients.
-func (s *Server) Sessions() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.sessions)
-}
+func (s *Server) Sessions() int { return s.sessions.Len() }
 
 // Disconnect ends all sessions of an account, whose password was changed or who is no user any more. It does not wait.
 func (s *Server) Disconnect(account int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for se := range s.sessions {
+	s.sessions.Each(func(se *session) {
 		if se.holder.Load() == account {
 			se.expelled.Store(true)
-			se.wake()
+			se.Wake()
 		}
-	}
+	})
 }
 
 // Shutdown stops listening, lets each session finish its command, and says BYE to it. When ctx ends first the rest is cut
 // off and its error returned.
-func (s *Server) Shutdown(ctx context.Context) error {
-	s.mu.Lock()
-	s.closing.Store(true)
-	for l := range s.listeners {
-		_ = l.Close()
-	}
-	for se := range s.sessions {
-		se.wake()
-	}
-	s.mu.Unlock()
-	done := make(chan struct{})
-	go func() { s.running.Wait(); close(done) }()
-	select {
-	case <-done:
-		return nil
-	case <-ctx.Done():
-	}
-	s.mu.Lock()
-	for se := range s.sessions {
-		se.cancel()
-		_ = se.raw.Close()
-	}
-	s.mu.Unlock()
-	<-done
-	return ctx.Err()
-}
+func (s *Server) Shutdown(ctx context.Context) error { return s.sessions.Shutdown(ctx) }

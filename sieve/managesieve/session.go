@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"postern/internal/proxyproto"
 	"postern/internal/sasl"
 	"postern/internal/scripts"
 )
@@ -81,8 +82,8 @@ func (s *session) run() {
 
 // open finds out who the client is and counts it in.
 func (s *session) open() bool {
-	var err error
-	if s.remote, err = s.srv.client(s.raw); err != nil {
+	ends, err := proxyproto.Ends(s.raw, s.srv.TrustedProxies, handshakeTimeout)
+	if s.remote = ends.Source.Addr(); err != nil {
 		s.srv.log().Info("managesieve connection refused", "remote", s.remote, "reason", err)
 		return false
 	}
@@ -114,14 +115,14 @@ func (s *session) end() {
 	if s.srv.Metrics != nil {
 		s.srv.Metrics.Session(-1)
 	}
-	s.srv.ended(s)
+	s.srv.sessions.Leave(s)
 }
 
 // hangUp closes the connection so that the client gets the last words: bytes of it that nobody read would make the close a
 // reset, which overtakes them.
 func (s *session) hangUp() {
 	defer s.conn.Close()
-	if s.deaf != nil || s.srv.closing.Load() || s.raw.SetDeadline(time.Now().Add(time.Second)) != nil {
+	if s.deaf != nil || s.srv.sessions.Closing() || s.raw.SetDeadline(time.Now().Add(time.Second)) != nil {
 		return
 	}
 	half, ok := s.conn.(interface{ CloseWrite() error })
@@ -175,7 +176,7 @@ func (s *session) lost(err error) answer {
 	switch {
 	case s.expelled.Load():
 		return bye("TRYLATER", "Your account was changed, please log in again")
-	case s.srv.closing.Load():
+	case s.srv.sessions.Closing():
 		return bye("TRYLATER", "Server is shutting down")
 	case errors.Is(err, os.ErrDeadlineExceeded) && s.account == 0:
 		return bye("", "Too long without a login")

@@ -22,7 +22,7 @@ func (in input) Read(p []byte) (int, error) {
 	if err := s.raw.SetReadDeadline(s.deadline()); err != nil {
 		return 0, err
 	}
-	if s.srv.closing.Load() || s.expelled.Load() { // asked after the deadline is set, so that wake is not undone
+	if s.srv.sessions.Closing() || s.expelled.Load() { // asked after the deadline is set, so that Wake is not undone
 		return 0, errClosing
 	}
 	return s.conn.Read(p)
@@ -39,8 +39,14 @@ func (s *session) deadline() time.Time {
 	return s.began.Add(s.limits.CommandTimeout)
 }
 
-// wake has a session that waits for its client notice that it is to end.
-func (s *session) wake() { _ = s.raw.SetReadDeadline(time.Unix(1, 0)) }
+// Wake has a session that waits for its client notice that it is to end.
+func (s *session) Wake() { _ = s.raw.SetReadDeadline(time.Unix(1, 0)) }
+
+// Cut ends the connection, and what is done for it.
+func (s *session) Cut() {
+	s.cancel()
+	_ = s.raw.Close()
+}
 
 // say gathers what the client is to see, and sends it when it is enough. It reports whether the client is still there.
 func (s *session) say(write func(b []byte) []byte) bool {
