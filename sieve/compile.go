@@ -21,6 +21,7 @@ type Script struct {
 	required map[string]bool
 	newMail  string // an extension that it requires, and that is for mail that comes in
 	done     bool   // it is compiled to its end
+	global   bool   // it is one of everybody's, which another includes
 }
 
 // Requires reports whether the script requires an extension.
@@ -37,7 +38,11 @@ type Options struct {
 	Include func(name string, global bool) ([]byte, error)
 	// MustInclude: that there is no such script is a problem. Else it is a warning, for it may yet come.
 	MustInclude bool
-	// Includes is how many scripts may be included, Depth how many of them within each other; not positive for 64 and 10.
+	// Lenient: what is wrong with scripts that are included is a warning, for they can be mended without this one, and a server
+	// does not ask in which order scripts are stored (RFC 6609 3.2). What comes of it is not for running.
+	Lenient bool
+	// Includes is how many scripts may be included, Depth how many of them within each other; not positive for 64 and 10. The size
+	// and the numbers of commands and texts in Limits are for all of them together.
 	Includes, Depth int
 	// Edits says what editheader may do; what it cannot do is told of.
 	Edits EditPolicy
@@ -66,15 +71,16 @@ func Compile(source []byte, o Options) (*Script, error) {
 	if o.extra != nil {
 		v = newVocabulary(append(tables(), o.extra)...)
 	}
-	return compileIn(&family{vocabulary: v, members: map[scriptName]*Script{}}, source, o)
+	return compileIn(&family{vocabulary: v, members: map[scriptName]*Script{}, left: o.Limits.OrDefaults()}, source, o)
 }
 
 // compileIn compiles a script that may belong to another that includes it.
 func compileIn(f *family, source []byte, o Options) (*Script, error) {
-	commands, problems := grammar.Parse(source, o.Limits)
+	commands, problems := grammar.Parse(source, f.left)
 	if len(problems) > 0 {
 		return nil, Problems(problems)
 	}
+	f.take(source, commands)
 	c := newCompiler(f, o)
 	steps := c.block(commands, true)
 	if len(c.problems) > 0 {

@@ -42,7 +42,32 @@ type family struct {
 	open []scriptName
 	// patterns is what the patterns of all take.
 	patterns int
+	// left is what the scripts so far leave of the limits.
+	left grammar.Limits
 }
+
+// take takes a script off the limits of those that come after it.
+func (f *family) take(source []byte, commands []grammar.Command) {
+	f.left.Shared = true
+	f.left.Size -= len(source)
+	f.count(commands)
+}
+
+// count takes commands with their tests, and their strings, off the limits.
+func (f *family) count(list []grammar.Command) {
+	for i := range list {
+		cmd := &list[i]
+		f.left.Commands--
+		for j := range cmd.Arguments {
+			f.left.Texts -= len(cmd.Arguments[j].Texts)
+		}
+		f.count(cmd.Tests)
+		f.count(cmd.Block)
+	}
+}
+
+// full reports whether nothing is left of a limit, which would mean its default.
+func (f *family) full() bool { return min(f.left.Size, f.left.Commands, f.left.Texts) <= 0 }
 
 // compileInclude compiles the script that is included with this one (RFC 6609 3.2), so that its mistakes are told in time.
 func compileInclude(c *compiler, u *use) func(*machine) error {
@@ -59,7 +84,7 @@ func compileInclude(c *compiler, u *use) func(*machine) error {
 func (c *compiler) included(u *use, which scriptName) *Script {
 	f := c.family
 	if slices.Contains(f.open, which) && !u.has("once") {
-		c.problem(u.Position, "the script \"%s\" includes itself, at once or by way of others; take that out, or include it :once", which.name)
+		c.unfit(u, "the script \"%s\" includes itself, at once or by way of others; take that out, or include it :once", which.name)
 		return nil
 	}
 	if s := f.members[which]; s != nil {
@@ -82,13 +107,25 @@ func (c *compiler) included(u *use, which scriptName) *Script {
 		c.problem(u.Position, "the script \"%s\" could not be read: %v", which.name, err)
 		return nil
 	case len(f.members) >= c.options.includes():
-		c.problem(u.Position, "more than %d scripts are included; put some of them together", c.options.includes())
+		c.unfit(u, "more than %d scripts are included; put some of them together", c.options.includes())
+		return nil
+	case f.full() || len(source) > f.left.Size:
+		c.unfit(u, "the scripts that are included have more bytes, commands or strings together than one script may have; make them shorter")
 		return nil
 	case len(f.open) >= c.options.depth():
-		c.problem(u.Position, "more than %d scripts include each other; put some of them together", c.options.depth())
+		c.unfit(u, "more than %d scripts include each other; put some of them together", c.options.depth())
 		return nil
 	}
 	return c.includeSource(u, which, source)
+}
+
+// unfit tells what is wrong with a script that is included.
+func (c *compiler) unfit(u *use, format string, args ...any) {
+	if c.options.Lenient {
+		c.warn(u.Position, format, args...)
+		return
+	}
+	c.problem(u.Position, format, args...)
 }
 
 // includeSource compiles the text of a script that is included. Its problems are told with its name.
@@ -103,17 +140,27 @@ func (c *compiler) includeSource(u *use, which scriptName, source []byte) *Scrip
 	f.open = f.open[:len(f.open)-1]
 	var problems Problems
 	if errors.As(err, &problems) {
-		c.problem(u.Position, "the script \"%s\", which is included here, cannot be used", which.name)
+		c.unfit(u, "the script \"%s\", which is included here, cannot be used", which.name)
+		if c.options.Lenient {
+			c.warnOf(which.name, problems)
+			return nil
+		}
 		if c.foreign == nil {
 			c.foreign = map[grammar.Position]Problems{}
 		}
 		c.foreign[u.Position] = of(which.name, problems)
 		return nil
 	}
-	c.warnings = append(c.warnings, of(which.name, compiled.Warnings)...)
-	c.warnings = c.warnings[:min(len(c.warnings), maxProblems)]
+	c.warnOf(which.name, compiled.Warnings)
 	*s = *compiled
+	s.global = which.global
 	return s
+}
+
+// warnOf warns of what a script that is included has.
+func (c *compiler) warnOf(script string, problems []grammar.Problem) {
+	c.warnings = append(c.warnings, of(script, problems)...)
+	c.warnings = c.warnings[:min(len(c.warnings), maxProblems)]
 }
 
 // of gives problems the name of the script that they are of.

@@ -167,3 +167,63 @@ func TestVariablesOfAnIncludedScriptTakeMemoryWhileItRuns(t *testing.T) {
 		t.Errorf("%v, %+v", o.Err, o.Cost)
 	}
 }
+
+func TestWhatIsIncludedCountsWithWhoIncludesIt(t *testing.T) {
+	big := includes + strings.Repeat("keep;\n", 4000)
+	long := includes + "# " + strings.Repeat("x", 600<<10) + "\n"
+	strung := includes + "if header \"a\" [" + strings.Repeat(`"x",`, 30_000) + `"x"] { keep; }` + "\n"
+	for _, c := range []struct {
+		name  string
+		shelf shelf
+		want  string
+	}{
+		{"commands within the limit", shelf{"main": includes + `include "a"; include "b";`, "a": big, "b": big}, ""},
+		{"too many commands", shelf{"main": includes + `include "a"; include "b"; include "c";`, "a": big, "b": big, "c": big},
+			"c: line 1995: the script has more than 1994 commands and tests, which is what the scripts that it belongs to leave"},
+		{"too many strings", shelf{"main": includes + `include "a"; include "b";`, "a": strung, "b": strung}, "which is what the scripts that it belongs to leave"},
+		{"too many bytes", shelf{"main": includes + `include "a"; include "b";`, "a": long, "b": long}, "more bytes, commands or strings together than one script may have"},
+		{"nothing is left", shelf{"main": includes + `include "a"; include "b"; include "c";`, "a": includes + strings.Repeat("keep;", 5995), "b": includes + strings.Repeat("keep;", 3999), "c": includes},
+			"more bytes, commands or strings together"},
+	} {
+		_, err := Compile([]byte(c.shelf["main"]), c.shelf.options())
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// TestAScriptIsStoredBeforeWhatItIncludes is RFC 6609 3.2: nobody has to put scripts in an order.
+func TestAScriptIsStoredBeforeWhatItIncludes(t *testing.T) {
+	for name, c := range map[string]struct {
+		shelf shelf
+		want  string
+	}{
+		"it is not there":    {shelf{"main": includes + `include "a";`}, `there is no script "a" to include`},
+		"it has mistakes":    {shelf{"main": includes + `include "a";`, "a": "keep;\nkeeep;"}, `a: line 2: unknown command 'keeep'`},
+		"and so cannot be":   {shelf{"main": includes + `include "a";`, "a": "keep;\nkeeep;"}, `line 2: the script "a", which is included here, cannot be used`},
+		"a circle":           {shelf{"main": includes + `include "a";`, "a": includes + `include "a";`}, `includes itself`},
+		"deeper than may be": {shelf{"main": includes + `include "a";`, "a": includes + `include "b";`, "b": "keep;"}, `more than 1 scripts include each other`},
+	} {
+		o := c.shelf.options()
+		o.Lenient, o.Depth = true, 1
+		if name == "a circle" {
+			o.Depth = 0
+		}
+		s, err := Compile([]byte(c.shelf["main"]), o)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		var all []string
+		for _, w := range s.Warnings {
+			all = append(all, w.Error())
+		}
+		if got := strings.Join(all, "\n"); !strings.Contains(got, c.want) {
+			t.Errorf("%s: the warnings are\n%s", name, got)
+		}
+		o.Lenient = false
+		if _, err := Compile([]byte(c.shelf["main"]), o); err == nil && name != "it is not there" {
+			t.Errorf("%s: it can run", name)
+		}
+	}
+}

@@ -52,6 +52,7 @@ type machine struct {
 	look   int
 
 	script *Script
+	outer  *Script          // that includes the one that runs, or is it
 	at     grammar.Position // of the command or test that runs
 	result *result
 	scope  *scope
@@ -76,8 +77,11 @@ type scope struct {
 // Event is a test or a command that ran, for whoever wants to know why.
 type Event struct {
 	Script string `json:"script,omitempty"`
-	Line   int    `json:"line"`
-	Name   string `json:"name"`
+	// Global: the script is one of everybody's, which another includes. Outer is the one that includes it, or is it.
+	Global bool    `json:"global,omitempty"`
+	Outer  *Script `json:"-"`
+	Line   int     `json:"line"`
+	Name   string  `json:"name"`
 	// Test is true for a test, whose result is Holds.
 	Test  bool `json:"test,omitempty"`
 	Holds bool `json:"holds,omitempty"`
@@ -116,7 +120,7 @@ func (m *machine) holds(t *condition) (bool, error) {
 
 func (m *machine) tell(e Event) {
 	if m.trace != nil {
-		e.Script = m.script.Name
+		e.Script, e.Global, e.Outer = m.script.Name, m.script.global, m.outer
 		m.trace(e)
 	}
 }

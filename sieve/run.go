@@ -76,7 +76,7 @@ func (s *scope) size() (n int) {
 
 // next runs one script after those that ran before.
 func (m *machine) next(s *Script) error {
-	m.script, m.scope, m.global, m.ran = s, newScope(), map[string]string{}, nil
+	m.script, m.outer, m.scope, m.global, m.ran = s, s, newScope(), map[string]string{}, nil
 	m.before, m.cost.Steps = m.before+m.cost.Steps, 0
 	m.result.next()
 	header := m.mail.edits()

@@ -10,9 +10,20 @@ type Limits struct {
 	Arguments int // of one command; 32
 	Texts     int // strings; 50,000
 	Problems  int // that are looked for before one gives up; 30
+	// Shared: scripts that belong together share Size, Commands and Texts, and these are what others leave; messages say so.
+	Shared bool
 }
 
-func (l Limits) orDefaults() Limits {
+// shared says why a limit is as it is, where that is not the usual reason.
+func (l Limits) shared() string {
+	if !l.Shared {
+		return ""
+	}
+	return ", which is what the scripts that it belongs to leave"
+}
+
+// OrDefaults gives the limits with the defaults in place of those that are not positive.
+func (l Limits) OrDefaults() Limits {
 	for _, d := range []struct {
 		limit *int
 		usual int
@@ -26,9 +37,9 @@ func (l Limits) orDefaults() Limits {
 
 // Parse reads a script. Where there are problems the commands are those that could be read, for showing, not for running.
 func Parse(source []byte, limits Limits) ([]Command, []Problem) {
-	p := &parser{limits: limits.orDefaults()}
+	p := &parser{limits: limits.OrDefaults()}
 	if len(source) > p.limits.Size {
-		return nil, []Problem{{Position: Position{1, 1}, Text: fmt.Sprintf("the script has %d bytes; %d are the most", len(source), p.limits.Size)}}
+		return nil, []Problem{{Position: Position{1, 1}, Text: fmt.Sprintf("the script has %d bytes; %d are the most%s", len(source), p.limits.Size, p.limits.shared())}}
 	}
 	p.lexer = lexer{source: source, line: 1, tell: p.problem}
 	p.advance()
@@ -133,7 +144,7 @@ func (p *parser) block(c Command, depth int) (Command, bool) {
 func (p *parser) head(depth int) (c Command, ok bool) {
 	c = Command{Position: p.token.Position, Name: p.token.value}
 	if p.count++; p.count > p.limits.Commands {
-		p.tooMuch(fmt.Sprintf("the script has more than %d commands and tests", p.limits.Commands))
+		p.tooMuch(fmt.Sprintf("the script has more than %d commands and tests%s", p.limits.Commands, p.limits.shared()))
 		return c, false
 	}
 	p.advance()
@@ -159,7 +170,7 @@ func (p *parser) tooMuch(text string) {
 // countText is false when there are more strings than there may be.
 func (p *parser) countText() bool {
 	if p.texts++; p.texts > p.limits.Texts {
-		p.tooMuch(fmt.Sprintf("the script has more than %d strings", p.limits.Texts))
+		p.tooMuch(fmt.Sprintf("the script has more than %d strings%s", p.limits.Texts, p.limits.shared()))
 		return false
 	}
 	return true
