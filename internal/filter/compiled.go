@@ -17,7 +17,8 @@ const (
 )
 
 // compiled holds scripts that are ready to run, and why others are not; what was not run for the longest goes first. A version is
-// a hash of the source, so what it holds is never out of date.
+// a hash of the source, so a script that includes none is never out of date; one that does is, when something changed where it
+// includes from.
 type compiled struct {
 	mu      sync.Mutex
 	used    int
@@ -25,9 +26,11 @@ type compiled struct {
 	entries map[readyKey]*list.Element
 }
 
+// readyKey is a script by its source and the name for messages; one that includes others, by where from as well.
 type readyKey struct {
 	label   string
 	version scripts.Version
+	home    home
 }
 
 type ready struct {
@@ -35,37 +38,46 @@ type ready struct {
 	script *sieve.Script
 	err    error
 	bytes  int
+	// includes says only that the script includes others, so that it is found under another key.
+	includes bool
+	// members are the scripts that it includes, as they were at the age.
+	members map[relative]member
+	age     age
 }
 
-// get gives the script ready to run, compiling it if it has to. Two that ask for the same at once may both compile it.
-func (c *compiled) get(label string, v scripts.Version, source []byte) (*sieve.Script, error) {
-	key := readyKey{label, v}
+// find gives what is held, nil where nothing is, or nothing of that age.
+func (c *compiled) find(key readyKey, a age) *ready {
 	c.mu.Lock()
-	if e, ok := c.entries[key]; ok {
-		c.order.MoveToFront(e)
-		c.mu.Unlock()
-		r := e.Value.(*ready)
-		return r.script, r.err
+	defer c.mu.Unlock()
+	e, ok := c.entries[key]
+	if !ok || e.Value.(*ready).age != a {
+		return nil
 	}
-	c.mu.Unlock()
-	script, err := compile(label, source, nil)
-	c.put(&ready{key, script, err, compiledBytes + compiledFactor*len(source)})
-	return script, err
+	c.order.MoveToFront(e)
+	return e.Value.(*ready)
 }
 
+// put holds a script in place of what was held by the key. Two that ask for the same at once may both compile and put it.
 func (c *compiled) put(r *ready) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.entries == nil {
 		c.entries = map[readyKey]*list.Element{}
 	}
-	if _, there := c.entries[r.key]; there || r.bytes > compiledBudget {
+	if e, there := c.entries[r.key]; there {
+		c.drop(e)
+	}
+	if r.bytes > compiledBudget {
 		return
 	}
 	c.entries[r.key] = c.order.PushFront(r)
 	for c.used += r.bytes; c.used > compiledBudget; {
-		last := c.order.Remove(c.order.Back()).(*ready)
-		delete(c.entries, last.key)
-		c.used -= last.bytes
+		c.drop(c.order.Back())
 	}
+}
+
+func (c *compiled) drop(e *list.Element) {
+	r := c.order.Remove(e).(*ready)
+	delete(c.entries, r.key)
+	c.used -= r.bytes
 }

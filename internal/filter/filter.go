@@ -8,13 +8,11 @@
 package filter
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 
 	"postern/internal/clock"
@@ -63,7 +61,8 @@ type part struct {
 	label   string // as traces and errors call it
 	version scripts.Version
 	script  *sieve.Script
-	err     error // why it cannot be run
+	members map[relative]member // that it includes
+	err     error               // why it cannot be run
 }
 
 // For gathers what is run for mail to an account, whose own address is in domain; nil where there is nothing to run, which costs
@@ -86,32 +85,15 @@ func (f *Filters) For(ctx context.Context, account int64, domain string) (*Plan,
 		}
 		one := part{owner: o, name: a.Name, label: label(o, a.Name), version: a.Version, err: err}
 		if err == nil {
-			one.script, one.err = f.ready(ctx, o, &one, a.Content)
+			r, err := f.ready(ctx, homeOf(o, domain), one.label, a.Version, a.Content)
+			if err != nil {
+				return nil, err
+			}
+			one.script, one.err, one.members = r.script, r.err, r.members
 		}
 		p.parts = append(p.parts, one)
 	}
 	return p, nil
-}
-
-// ready gives a script ready to run. One that may include others hangs on these too, and is compiled each time.
-func (f *Filters) ready(ctx context.Context, o scripts.Owner, one *part, source []byte) (*sieve.Script, error) {
-	if bytes.Contains(source, []byte("include")) {
-		return compile(one.label, source, func(name string, global bool) ([]byte, error) { return f.included(ctx, o, name, global) })
-	}
-	return f.compiled.get(one.label, one.version, source)
-}
-
-// included gives the text of a script that another includes: of its owner, or a global one, which is the server's.
-func (f *Filters) included(ctx context.Context, o scripts.Owner, name string, global bool) ([]byte, error) {
-	o.Role = scripts.Own
-	if global {
-		o = scripts.Owner{}
-	}
-	s, err := f.Scripts.Get(ctx, o, name)
-	if errors.Is(err, scripts.ErrNotFound) || errors.Is(err, scripts.ErrName) {
-		return nil, fs.ErrNotExist
-	}
-	return s.Content, err
 }
 
 // label is what a script is called in traces and errors: an account's own by its name, which its owner gave it.

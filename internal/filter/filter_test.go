@@ -115,7 +115,7 @@ func TestAFailureIsOfTheScriptThatFailed(t *testing.T) {
 
 func TestWhatIsOfferedCanBeRequiredAndTheRestCannot(t *testing.T) {
 	for _, name := range (Language{}).Extensions() {
-		if _, err := (Language{}).Check([]byte(`require "` + name + `";`)); err != nil {
+		if _, err := compile("", []byte(`require "`+name+`";`), nil); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -123,11 +123,11 @@ func TestWhatIsOfferedCanBeRequiredAndTheRestCannot(t *testing.T) {
 		if !slices.Contains(sieve.Extensions(), name) {
 			t.Errorf("%s is no extension", name)
 		}
-		if _, err := (Language{}).Check([]byte(`require "` + name + `";`)); err == nil {
+		if _, err := compile("", []byte(`require "`+name+`";`), nil); err == nil {
 			t.Errorf("%s can be required", name)
 		}
 	}
-	_, err := Language{}.Check([]byte("keep;\nfoo;\nbar;\n"))
+	_, err := compile("", []byte("keep;\nfoo;\nbar;\n"), nil)
 	if err == nil || strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' }), "|") != "line 2: unknown command 'foo'|line 3: unknown command 'bar'" {
 		t.Errorf("mistakes are told as %v", err)
 	}

@@ -15,20 +15,8 @@ func without() []string {
 	}
 }
 
-// Language is what users' scripts are written in here: package managesieve's Compiler.
+// Language is what scripts are written in here.
 type Language struct{}
-
-// Check reads a script. The error has a line for each mistake, as "line 4: …", and so has each warning.
-func (Language) Check(source []byte) (warnings []string, err error) {
-	s, err := compile("", source, nil)
-	if err != nil {
-		return nil, err
-	}
-	for _, w := range s.Warnings {
-		warnings = append(warnings, w.Error())
-	}
-	return warnings, nil
-}
 
 // Extensions are those that scripts may require, in the order of the alphabet.
 func (Language) Extensions() []string {

@@ -2,6 +2,7 @@ package scripts
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,9 @@ import (
 // Version is the SHA-256 of a script's content: the same version means the same bytes, whoever owns them, so that what is
 // computed from a script can be kept by it.
 type Version [32]byte
+
+// VersionOf is the version of a content.
+func VersionOf(content []byte) Version { return sha256.Sum256(content) }
 
 // Active is the script to run.
 type Active struct {

@@ -27,6 +27,7 @@ func (s *Store) Put(ctx context.Context, o Owner, name string, content []byte) e
 		if err := s.space(tx, o, name, fresh.size); err != nil {
 			return err
 		}
+		s.changed(tx, o)
 		r := fresh
 		old, err := find(tx, o, name)
 		if errors.Is(err, db.ErrNoRows) {
@@ -66,6 +67,7 @@ func (s *Store) Rename(ctx context.Context, o Owner, from, to string) error {
 		} else if !errors.Is(err, db.ErrNoRows) {
 			return err
 		}
+		s.changed(tx, o)
 		r.name = to
 		if r.active {
 			s.publish(tx, o, r.head())
@@ -90,6 +92,7 @@ func (s *Store) Delete(ctx context.Context, o Owner, name string) error {
 		case r.active:
 			return refuse(ErrActive, "The script %q is active; activate another or none first", name)
 		}
+		s.changed(tx, o)
 		_, err = tx.Exec(`DELETE FROM sieve_scripts WHERE id = ?`, r.id)
 		return err
 	})

@@ -25,6 +25,7 @@ func (s *Store) removeTx(tx *db.Tx, account int64, domain string) error {
 	}
 	for _, role := range roles {
 		s.publish(tx, Owner{account, domain, role}, nil)
+		s.changed(tx, Owner{account, domain, role})
 	}
 	return nil
 }

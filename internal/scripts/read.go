@@ -45,6 +45,30 @@ func (s *Store) List(ctx context.Context, o Owner) ([]Info, error) {
 	return list, rows.Err()
 }
 
+// Owned is a script with its owner.
+type Owned struct {
+	Owner Owner
+	Info
+}
+
+// Administrators gives the scripts of the server and of all domains: the server's first, then the domains in their order.
+func (s *Store) Administrators(ctx context.Context) ([]Owned, error) {
+	rows, err := s.db.Query(ctx, `SELECT `+columns+` FROM sieve_scripts WHERE account = 0 ORDER BY domain, role, name`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []Owned
+	for rows.Next() {
+		var r row
+		if err := r.scan(rows); err != nil {
+			return nil, err
+		}
+		list = append(list, Owned{r.owner, r.info()})
+	}
+	return list, rows.Err()
+}
+
 // Get reads a script. It fails with [ErrNotFound], and with [ErrDamaged] rather than give bytes that nobody put.
 func (s *Store) Get(ctx context.Context, o Owner, name string) (Script, error) {
 	name, err := CleanName(name)

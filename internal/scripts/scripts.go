@@ -36,6 +36,8 @@ type Store struct {
 	settings *settings.Settings
 	clock    clock.Clock
 	actives  actives
+
+	generations generations
 }
 
 // Open reads which scripts are active. The store needs no closing, and is not used after the database was closed.
@@ -53,7 +55,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 			return nil, fmt.Errorf("sieve scripts: %w", err)
 		}
 	}
-	o.DB.OnUncertain(func() { s.actives.stale.Store(true) })
+	o.DB.OnUncertain(func() {
+		s.actives.stale.Store(true)
+		s.generations.epoch.Add(1)
+	})
 	s.actives.stale.Store(true)
 	if err := s.refresh(ctx); err != nil {
 		return nil, fmt.Errorf("sieve scripts: %w", err)

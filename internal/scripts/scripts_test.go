@@ -515,3 +515,58 @@ func must[T any](v T, err error) T {
 	}
 	return v
 }
+
+func TestAGenerationLastsUntilSomethingChanges(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *shelf) {
+		alice, all := Of(1), Owner{}
+		last := map[Owner]Generation{}
+		moved := func(what string, want ...Owner) {
+			t.Helper()
+			for _, o := range []Owner{alice, all} {
+				now := s.Generation(o)
+				if wanted := fmt.Sprint(want); (now != last[o]) != strings.Contains(wanted, o.String()) {
+					t.Errorf("%s: the generation of %s goes from %v to %v", what, o, last[o], now)
+				}
+				last[o] = now
+			}
+		}
+		moved("nothing yet")
+		s.put(alice, "a", "keep;")
+		moved("put", alice)
+		s.put(all, "a", "keep;")
+		moved("put for all", all)
+		s.activate(alice, "a")
+		moved("activated")
+		wantRefusal(t, s.Delete(t.Context(), alice, "a"), ErrActive)
+		wantRefusal(t, s.Rename(t.Context(), alice, "a", "a"), ErrExists)
+		moved("refused")
+		must(0, s.Rename(t.Context(), alice, "a", "b"))
+		moved("renamed", alice)
+		s.activate(alice, "")
+		must(0, s.Delete(t.Context(), alice, "b"))
+		moved("deleted", alice)
+		must(0, s.db.Write(t.Context(), func(tx *db.Tx) error { return s.RemoveAccountTx(tx, 1) }))
+		moved("removed", alice)
+		s.generations.epoch.Add(1) // as the database's OnUncertain has it
+		moved("unknown", alice, all)
+	})
+}
+
+func TestAdministratorsScriptsAreListedTogether(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *shelf) {
+		s.put(Of(1), "own", "keep;")
+		s.put(Owner{Domain: "example.test", Role: After}, "d", "keep;")
+		s.put(Owner{Role: Before}, "c", "keep;")
+		s.put(Owner{}, "b", "keep;")
+		s.put(Owner{Domain: "example.org"}, "a", "keep;")
+		s.activate(Owner{Role: Before}, "c")
+		var got []string
+		for _, one := range must(s.Administrators(t.Context())) {
+			got = append(got, fmt.Sprint(one.Owner, ": ", one.Name, " ", one.Active))
+		}
+		want := "[server: b false server, before: c true domain example.org: a false domain example.test, after: d false]"
+		if fmt.Sprint(got) != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	})
+}

@@ -14,6 +14,7 @@ import (
 	"postern/internal/sasl"
 	"postern/internal/scripts"
 	"postern/internal/settings"
+	"postern/sieve"
 	"postern/sieve/managesieve"
 )
 
@@ -39,12 +40,30 @@ func (s *Server) ownsScripts(o scripts.Owner) bool {
 func (s *Server) newManageSieve() *managesieve.Server {
 	return &managesieve.Server{
 		TLS: sasl.CaptureCertificate(s.TLS.Config()), Hostname: s.Config.Hostname, Version: s.version,
-		Scripts: s.Scripts, Compiler: filter.Language{}, MaxRedirects: filter.MaxRedirects, Auth: s.Directory.For("managesieve"),
+		Scripts: s.Scripts, Compiler: compiler{s.Filters}, MaxRedirects: filter.MaxRedirects, Auth: s.Directory.For("managesieve"),
 		// A webmail app on one address speaks for many users, to this service as to IMAP.
 		Throttle:       s.throttle.WithConnectionLimit(func() int64 { return settings.IMAPMaxConnectionsPerIP.Get(s.Settings) }),
 		TrustedProxies: s.Config.TrustedProxies,
 		Limits:         s.manageSieveLimits, Clock: s.Clock, Log: s.Log, Metrics: newManageSieveMetrics(s.Metrics),
 	}
+}
+
+// compiler is [managesieve.Compiler].
+type compiler struct{ filters *filter.Filters }
+
+func (c compiler) Check(ctx context.Context, o scripts.Owner, name string, script []byte) (mistakes, warnings []string, err error) {
+	wrong, doubtful, err := c.filters.Check(ctx, o, name, script)
+	return texts(wrong), texts(doubtful), err
+}
+
+func (compiler) Extensions() []string { return filter.Language{}.Extensions() }
+
+// texts are problems as their writer is told of them.
+func texts(problems sieve.Problems) (list []string) {
+	for _, p := range problems {
+		list = append(list, p.Error())
+	}
+	return list
 }
 
 // manageSieveLimits are the ManageSieve engine's limits as the settings have them now.

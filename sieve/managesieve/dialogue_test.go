@@ -173,6 +173,16 @@ func TestACompilerSpeaksToTheUser(t *testing.T) {
 		S: OK …`)
 }
 
+func TestAScriptThatCannotBeCheckedNowIsTriedLater(t *testing.T) {
+	newWorld(t).user().talk(t, `
+		C: CHECKSCRIPT "trouble"
+		S: NO (TRYLATER) …
+		C: PUTSCRIPT "main" "trouble"
+		S: NO (TRYLATER) …
+		C: LISTSCRIPTS
+		S: OK …`)
+}
+
 func TestAFaultOfTheCompilerEndsOneSession(t *testing.T) {
 	w := newWorld(t)
 	w.user().talk(t, `

@@ -64,16 +64,18 @@ func (testUsers) Scram(_ context.Context, login string) (sasl.ScramCredentials, 
 // testCompiler finds fault with scripts that say so.
 type testCompiler struct{}
 
-func (testCompiler) Check(script []byte) (warnings []string, err error) {
+func (testCompiler) Check(_ context.Context, _ scripts.Owner, _ string, script []byte) (mistakes, warnings []string, err error) {
 	switch {
 	case bytes.Contains(script, []byte("panic")):
 		panic("compiler fault")
 	case bytes.Contains(script, []byte("error")):
-		return nil, errors.New("line 1: \"error\" is no command; remove it\nline 2: see there")
+		return []string{"line 1: \"error\" is no command; remove it\nline 2: see there"}, nil, nil
+	case bytes.Contains(script, []byte("trouble")):
+		return nil, nil, errors.New("database on fire")
 	case bytes.Contains(script, []byte("warning")):
-		return []string{"line 1: this does nothing", "line 3: nor does this"}, nil
+		return nil, []string{"line 1: this does nothing", "line 3: nor does this"}, nil
 	}
-	return nil, nil
+	return nil, nil, nil
 }
 
 func (testCompiler) Extensions() []string { return []string{"fileinto", "enotify"} }

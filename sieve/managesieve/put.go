@@ -35,7 +35,7 @@ func (s *session) putScript(args []argument) answer {
 	if err := s.srv.Scripts.HaveSpace(s.ctx, s.owner(), name, int64(len(script))); err != nil {
 		return s.failed(err)
 	}
-	a := s.check(script, "The script is stored")
+	a := s.check(name, script, "The script is stored")
 	if a.status != "OK" {
 		return a
 	}
@@ -48,15 +48,18 @@ func (s *session) putScript(args []argument) answer {
 
 // checkScript is CHECKSCRIPT. RFC 5804 2.12
 func (s *session) checkScript(args []argument) answer {
-	return s.check(args[0].data, "The script is in order")
+	return s.check("", args[0].data, "The script is in order")
 }
 
 // check has a script read and tells what is wrong or doubtful about it.
-func (s *session) check(script []byte, fine string) answer {
-	warnings, err := s.srv.Compiler.Check(script)
+func (s *session) check(name string, script []byte, fine string) answer {
+	mistakes, warnings, err := s.srv.Compiler.Check(s.ctx, s.owner(), name, script)
 	switch {
 	case err != nil:
-		return no("", lines(err.Error()))
+		s.log().Error("managesieve check", "error", err)
+		return tryLater()
+	case len(mistakes) > 0:
+		return no("", lines(mistakes...))
 	case len(warnings) > 0:
 		return answer{status: "OK", code: "WARNINGS", text: lines(warnings...)}
 	}

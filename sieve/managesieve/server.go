@@ -27,9 +27,10 @@ type Scripts interface {
 
 // Compiler knows the language.
 type Compiler interface {
-	// Check reads a script. The error says what is wrong with it, the warnings what is right but probably not meant: texts
-	// for the user, who wrote the script, of one or more lines.
-	Check(script []byte) (warnings []string, err error)
+	// Check reads a script that an owner is about to keep under a name, "" for none yet. Mistakes are what is wrong with it,
+	// warnings what is right but probably not meant: texts for the user, who wrote the script, of one or more lines. The
+	// error means that it could not be read, and that it may be tried again.
+	Check(ctx context.Context, o scripts.Owner, name string, script []byte) (mistakes, warnings []string, err error)
 	// Extensions are those of the language that scripts may require, by their names.
 	Extensions() []string
 }
