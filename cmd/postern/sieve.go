@@ -13,10 +13,11 @@ import (
 )
 
 func (c *command) sieve() *cobra.Command {
-	return parent("sieve", "Check and try scripts that file mail",
+	return parent("sieve", "Scripts that file mail: check and try them, and those that the server runs",
 		`Sieve is the language in which people say what is to become of their mail: into which mailbox, on to whom, answered,
-refused. These commands need no running server, and change nothing.`,
-		c.sieveCheck(), c.sieveRun())
+refused. "check" and "run" need no server, and change nothing. The others are about the scripts that the server keeps: users' own,
+which they change themselves by ManageSieve, and those of a domain and of the server, which are run before and after them.`,
+		c.sieveCheck(), c.sieveRun(), c.sieveList(), c.sieveShow(), c.sievePut(), c.sieveActivate(), c.sieveDeactivate(), c.sieveRename(), c.sieveDelete())
 }
 
 // maxScript bounds what is read of a script.
@@ -42,15 +43,26 @@ func (c *command) readScript(path string) ([]byte, error) {
 
 // note is a mistake or a warning, for JSON.
 type note struct {
+	// Script is the one that it is in, where that is another that is included.
+	Script string `json:"script,omitempty"`
 	Line   int    `json:"line"`
 	Column int    `json:"column"`
 	Text   string `json:"text"`
 }
 
+// place is where something stands in a file, or in a script that it includes.
+func (n note) place(file string) string {
+	at := fmt.Sprintf("%d:%d", n.Line, n.Column)
+	if n.Script != "" {
+		at = plain(n.Script) + ":" + at
+	}
+	return plain(file) + ":" + at
+}
+
 func notes(list []grammar.Problem) []note {
 	out := make([]note, 0, len(list))
 	for _, p := range list {
-		out = append(out, note{p.Line, p.Column, p.Text})
+		out = append(out, note{p.Script, p.Line, p.Column, p.Text})
 	}
 	return out
 }
@@ -64,10 +76,13 @@ type checked struct {
 }
 
 func (c *command) sieveCheck() *cobra.Command {
-	return &cobra.Command{Use: "check FILE...", Short: "Say what is wrong with scripts", Args: takes(1, -1),
+	var global string
+	cmd := &cobra.Command{Use: "check FILE...", Short: "Say what is wrong with scripts", Args: takes(1, -1),
 		Long: `Reads each script, or standard input for "-", as the server does when one is stored, and names every mistake with its line
-and how to mend it, and what its writer should know though it runs. The exit code is 1 if there is a mistake.`,
-		Example: "  postern sieve check filter.sieve\n  postern sieve check --json *.sieve | jq '.[] | select(.ok | not)'",
+and how to mend it, and what its writer should know though it runs. Included scripts are files in the folder of the script, global ones
+in that of --global; what is wrong with them is a warning, for they can be mended by themselves. The exit code is 1 if there is a mistake.`,
+		Example: "  postern sieve check filter.sieve\n  postern sieve check --json *.sieve | jq '.[] | select(.ok | not)'\n" +
+			"  postern sieve check filter.sieve --global /etc/postern/sieve",
 		RunE: func(_ *cobra.Command, args []string) error {
 			list := make([]checked, 0, len(args))
 			for _, path := range args {
@@ -75,7 +90,7 @@ and how to mend it, and what its writer should know though it runs. The exit cod
 				if err != nil {
 					return err
 				}
-				one, err := checkScript(path, source)
+				one, err := checkScript(path, global, source)
 				if err != nil {
 					return err
 				}
@@ -91,13 +106,21 @@ and how to mend it, and what its writer should know though it runs. The exit cod
 			}
 			return nil
 		}}
+	globalFlag(cmd, &global)
+	return cmd
 }
 
-func checkScript(name string, source []byte) (checked, error) {
-	script, err := sieve.Compile(source, sieve.Options{Name: name, Include: beside(name)})
+// globalFlag says where global scripts are.
+func globalFlag(cmd *cobra.Command, global *string) {
+	cmd.Flags().StringVar(global, "global", "", "the folder of scripts that are included with :global")
+	cmd.MarkFlagDirname("global")
+}
+
+func checkScript(name, global string, source []byte) (checked, error) {
+	script, err := sieve.Compile(source, sieve.Options{Name: name, Include: beside(name, global), Lenient: true})
 	var problems sieve.Problems
 	if errors.As(err, &problems) {
-		return checked{Name: name, Mistakes: notes(problems), Warnings: []note{}}, nil
+		return mistaken(name, problems), nil
 	}
 	if err != nil {
 		return checked{}, err
@@ -105,12 +128,16 @@ func checkScript(name string, source []byte) (checked, error) {
 	return checked{Name: name, OK: true, Mistakes: []note{}, Warnings: notes(script.Warnings)}, nil
 }
 
+func mistaken(name string, problems sieve.Problems) checked {
+	return checked{Name: name, Mistakes: notes(problems), Warnings: []note{}}
+}
+
 func (c *command) showChecked(one checked) {
 	for _, n := range one.Mistakes {
-		c.say("%s:%d:%d: %s", plain(one.Name), n.Line, n.Column, plain(n.Text))
+		c.say("%s: %s", n.place(one.Name), plain(n.Text))
 	}
 	for _, n := range one.Warnings {
-		c.say("%s:%d:%d: warning: %s", plain(one.Name), n.Line, n.Column, plain(n.Text))
+		c.say("%s: warning: %s", n.place(one.Name), plain(n.Text))
 	}
 	if one.OK {
 		c.say("%s: no mistakes", plain(one.Name))

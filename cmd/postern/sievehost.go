@@ -21,12 +21,16 @@ func newBench(mailboxes []string, to string) *bench {
 	return &bench{mailboxes: append([]string{"INBOX"}, mailboxes...), to: to}
 }
 
-// beside gives the scripts that a script includes: files in its folder, NAME or NAME.sieve. Those of everybody are not to be
-// had.
-func beside(script string) func(name string, global bool) ([]byte, error) {
-	folder := filepath.Dir(script)
+// beside gives the scripts that a script includes: files in its folder, NAME or NAME.sieve, and global ones in a folder of
+// theirs, if there is one.
+func beside(script, shared string) func(name string, global bool) ([]byte, error) {
+	own := filepath.Dir(script)
 	return func(name string, global bool) ([]byte, error) {
-		if global || name == "" || strings.ContainsAny(name, `/\\`) || strings.HasPrefix(name, ".") {
+		folder := own
+		if global {
+			folder = shared
+		}
+		if folder == "" || name == "" || strings.ContainsAny(name, `/\\`) || strings.HasPrefix(name, ".") {
 			return nil, fs.ErrNotExist
 		}
 		b, err := os.ReadFile(filepath.Join(folder, name))

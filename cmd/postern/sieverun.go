@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -17,6 +18,7 @@ import (
 // trial are the flags of `sieve run`.
 type trial struct {
 	script, message string
+	global          string // folder
 	from, to        string
 	mailboxes       []string
 	trace           bool
@@ -34,7 +36,8 @@ func (c *command) sieveRun() *cobra.Command {
 	t := trial{}
 	cmd := &cobra.Command{Use: "run --script FILE --message FILE", Short: "Say what a script would do with a message", Args: takes(0, 0),
 		Long: `Runs a script for a message and prints the actions in their order. Nothing is filed, sent or answered. With --trace each test
-and command is told as it runs, with its line and result. Included scripts are files in the folder of the script.
+and command is told as it runs, with its line and result. Included scripts are files in the folder of the script, global ones in that
+of --global.
 
 A mailbox is there if it is INBOX or is named by --mailbox. The envelope is what --from and --to say; without them it is the
 first addresses of the From and To fields. Nothing was seen before, and no filter has judged the message.`,
@@ -54,6 +57,7 @@ first addresses of the From and To fields. Nothing was seen before, and no filte
 	cmd.Flags().StringVar(&t.from, "from", "", "who sent it, by the envelope; <> for nobody")
 	cmd.Flags().StringVar(&t.to, "to", "", "whom it is for, by the envelope")
 	cmd.Flags().StringArrayVar(&t.mailboxes, "mailbox", nil, "a mailbox that is there; may be given again")
+	globalFlag(cmd, &t.global)
 	cmd.Flags().BoolVar(&t.trace, "trace", false, "tell each test and command")
 	return cmd
 }
@@ -63,17 +67,18 @@ func (c *command) trySieve(ctx context.Context, t trial) error {
 	if err != nil {
 		return err
 	}
-	script, err := sieve.Compile(source, sieve.Options{Name: t.script, Include: beside(t.script)})
-	if err != nil {
-		one, other := checkScript(t.script, source)
-		if other != nil {
-			return err
-		}
+	script, err := sieve.Compile(source, sieve.Options{Name: t.script, Include: beside(t.script, t.global)})
+	var problems sieve.Problems
+	if errors.As(err, &problems) {
+		one := mistaken(t.script, problems)
 		if c.exit = exitRefused; c.json {
 			return c.writeJSON(one)
 		}
 		c.showChecked(one)
 		return nil
+	}
+	if err != nil {
+		return err
 	}
 	job, err := c.job(t)
 	if err != nil {

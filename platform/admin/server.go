@@ -47,6 +47,7 @@ type Backend struct {
 	Archive           *archive.Archive
 	Policies          *archive.Policies
 	Scripts           *scripts.Store
+	Filters           Filters
 	Reports           Reports
 	Learning          Learning
 	DNS               zone.Resolver
@@ -60,8 +61,8 @@ type Backend struct {
 	Log    *slog.Logger
 }
 
-// maxBody bounds a request: the largest is a group with its members.
-const maxBody = 1 << 20
+// maxBody bounds a request: the largest is a Sieve script of 1 MiB in JSON.
+const maxBody = 4 << 20
 
 // Handler serves the API. Whoever reaches it is trusted: it belongs behind [Listen].
 func (b *Backend) Handler() http.Handler {

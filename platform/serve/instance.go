@@ -66,7 +66,7 @@ func open(ctx context.Context, c *config.Config, o settingUp) (*instance, error)
 	in.backend = &admin.Backend{
 		Hostname: c.Hostname, Version: o.version, Started: time.Now(),
 		DB: s.DB, Directory: s.Directory, Settings: s.Settings, Queue: s.Queue, Outbound: s.Outbound, Keys: s.Keys, Mail: mail{s.Store, s.Archive, s.Scripts}, DNS: s.Resolver,
-		Archive: s.Archive, Policies: s.Policies, Scripts: s.Scripts, Reports: s.Reports, Learning: lessons{s},
+		Archive: s.Archive, Policies: s.Policies, Scripts: s.Scripts, Filters: s.Filters, Reports: s.Reports, Learning: lessons{s},
 		Addresses: in.addresses, Patient: in.patient, Reload: source.Reload, Clock: clock.System, Log: o.log,
 	}
 	return in, nil
