@@ -103,35 +103,20 @@ func (m *machine) clock() time.Time {
 func compileDate(c *compiler, u *use) func(*machine) (bool, error) {
 	c.checkFields(u, &u.args[0])
 	c.checkDatePart(&u.args[1])
-	match, fields, zone, part := c.matcher(u, &u.args[2]), c.fields(u), c.zone(u), u.args[1].text()
+	begin, zone, part := c.fieldTest(u, &u.args[2]), c.zone(u), u.args[1].text()
 	return func(m *machine) (bool, error) {
 		in, err := zone(m)
 		if err != nil {
 			return false, err
 		}
-		test, err := match.begin(m, u.args[2].texts)
-		if err != nil {
-			return false, err
-		}
-		for w := fields(m); ; {
-			f, err := w.next()
-			if err != nil {
-				return false, err
-			}
-			if f == nil {
-				return test.end()
-			}
-			t, ok, err := m.dateOf(f)
-			if err != nil {
-				return false, err
-			}
-			if !ok {
-				continue
-			}
-			if ok, err := m.seeDate(&test, t, in, part); ok || err != nil {
-				return ok, err
+		t := begin(m)
+		for t.next() {
+			date, ok, err := m.dateOf(t.field)
+			if t.err = err; ok {
+				t.see(m.datePart(date, in, part))
 			}
 		}
+		return t.result()
 	}
 }
 
@@ -147,17 +132,17 @@ func (m *machine) dateOf(f *field) (t time.Time, ok bool, err error) {
 	return t, err == nil, nil
 }
 
-// seeDate shows the part of a date, in a zone (nil: its own), to a test.
-func (m *machine) seeDate(test *comparison, t time.Time, in *time.Location, part text) (bool, error) {
+// datePart writes a part of a date, in a zone (nil: its own).
+func (m *machine) datePart(t time.Time, in *time.Location, part text) (string, error) {
 	name := part.in(m)
 	write := dateParts[strings.ToLower(name)]
 	if write == nil {
-		return false, m.wrong("a date has no part '%s'", clipText(name, 60))
+		return "", m.wrong("a date has no part '%s'", clipText(name, 60))
 	}
 	if in != nil {
 		t = t.In(in)
 	}
-	return test.see(write(t))
+	return write(t), nil
 }
 
 func compileCurrentDate(c *compiler, u *use) func(*machine) (bool, error) {
@@ -168,13 +153,10 @@ func compileCurrentDate(c *compiler, u *use) func(*machine) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		test, err := match.begin(m, u.args[1].texts)
+		value, err := m.datePart(m.clock(), in, part)
 		if err != nil {
 			return false, err
 		}
-		if ok, err := m.seeDate(&test, m.clock(), in, part); ok || err != nil {
-			return ok, err
-		}
-		return test.end()
+		return match.any(m, []string{value}, u.args[1].texts)
 	}
 }

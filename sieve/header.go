@@ -82,28 +82,13 @@ func compileHeader(c *compiler, u *use) func(*machine) (bool, error) {
 	if media := c.media(u); media != nil {
 		return c.compileMedia(u, media)
 	}
-	match, fields := c.matcher(u, &u.args[1]), c.fields(u)
+	begin := c.fieldTest(u, &u.args[1])
 	return func(m *machine) (bool, error) {
-		test, err := match.begin(m, u.args[1].texts)
-		if err != nil {
-			return false, err
+		t := begin(m)
+		for t.next() {
+			t.see(m.decode(t.field))
 		}
-		for w := fields(m); ; {
-			f, err := w.next()
-			if err != nil {
-				return false, err
-			}
-			if f == nil {
-				return test.end()
-			}
-			value, err := m.decode(f)
-			if err != nil {
-				return false, err
-			}
-			if ok, err := test.see(value); ok || err != nil {
-				return ok, err
-			}
-		}
+		return t.result()
 	}
 }
 
@@ -167,43 +152,25 @@ func compileAddress(c *compiler, u *use) func(*machine) (bool, error) {
 			break
 		}
 	}
-	match, fields, part := c.matcher(u, &u.args[1]), c.fields(u), c.part(u)
+	begin, part := c.fieldTest(u, &u.args[1]), c.part(u)
 	return func(m *machine) (bool, error) {
-		test, err := match.begin(m, u.args[1].texts)
-		if err != nil {
-			return false, err
+		t := begin(m)
+		for t.next() {
+			m.seeAddresses(&t, part)
 		}
-		for w := fields(m); ; {
-			f, err := w.next()
-			if err != nil {
-				return false, err
-			}
-			if f == nil {
-				return test.end()
-			}
-			if ok, err := m.seeAddresses(&test, f, part); ok || err != nil {
-				return ok, err
-			}
-		}
+		return t.result()
 	}
 }
 
-// seeAddresses shows the addresses of a field to a test.
-func (m *machine) seeAddresses(test *comparison, f *field, part func(*machine, mailbox) (string, bool)) (bool, error) {
-	list, err := m.addresses(f)
-	if err != nil {
-		return false, err
-	}
+// seeAddresses shows the addresses of the field that a test is at.
+func (m *machine) seeAddresses(t *fieldTest, part func(*machine, mailbox) (string, bool)) {
+	list, err := m.addresses(t.field)
+	t.err = err
 	for _, a := range list {
-		v, ok := part(m, a)
-		if !ok {
-			continue
-		}
-		if ok, err := test.see(v); ok || err != nil {
-			return ok, err
+		if v, ok := part(m, a); ok && !t.isDecided() {
+			t.see(v, nil)
 		}
 	}
-	return false, nil
 }
 
 // maxAddresses bounds the addresses of one field.

@@ -102,31 +102,27 @@ func (c *compiler) media(u *use) *media {
 }
 
 func (c *compiler) compileMedia(u *use, about *media) func(*machine) (bool, error) {
-	match, fields := c.matcher(u, &u.args[1]), c.fields(u)
+	begin := c.fieldTest(u, &u.args[1])
 	return func(m *machine) (bool, error) {
-		test, err := match.begin(m, u.args[1].texts)
-		if err != nil {
-			return false, err
+		t := begin(m)
+		for t.next() {
+			m.seeMedia(&t, about)
 		}
-		for w := fields(m); ; {
-			f, err := w.next()
-			if err != nil {
-				return false, err
-			}
-			if f == nil {
-				return test.end()
-			}
-			if err := m.readMedia(f); err != nil {
-				return false, err
-			}
-			if err := m.spend(4 * len(about.params)); err != nil {
-				return false, err
-			}
-			for _, v := range about.values(m, f) {
-				if ok, err := test.see(v); ok || err != nil {
-					return ok, err
-				}
-			}
+		return t.result()
+	}
+}
+
+// seeMedia shows what the field that a test is at says of MIME.
+func (m *machine) seeMedia(t *fieldTest, about *media) {
+	if t.err = m.readMedia(t.field); t.err != nil {
+		return
+	}
+	if t.err = m.spend(4 * len(about.params)); t.err != nil {
+		return
+	}
+	for _, v := range about.values(m, t.field) {
+		if !t.isDecided() {
+			t.see(v, nil)
 		}
 	}
 }
