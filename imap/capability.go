@@ -14,12 +14,16 @@ const beforeLogin = "IMAP4rev1 IMAP4rev2 SASL-IR LITERAL+ ID"
 // afterLogin is what applies to a user; APPENDLIMIT's figure comes behind it.
 const afterLogin = "IMAP4rev1 IMAP4rev2 LITERAL+ ID ENABLE IDLE NAMESPACE UNSELECT UIDPLUS MOVE CHILDREN LIST-EXTENDED " +
 	"LIST-STATUS SPECIAL-USE CREATE-SPECIAL-USE STATUS=SIZE ESEARCH SEARCHRES BINARY MULTIAPPEND CONDSTORE QRESYNC " +
-	"QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE COMPRESS=DEFLATE WITHIN"
+	"QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE COMPRESS=DEFLATE WITHIN METADATA"
 
 // capabilities is what the session offers in its state. RFC 9051 6.1.1, 7.2.2
 func (s *session) capabilities() string {
 	if s.account != nil {
-		return afterLogin + " APPENDLIMIT=" + strconv.FormatInt(s.limits.MessageBytes, 10)
+		all := afterLogin + " APPENDLIMIT=" + strconv.FormatInt(s.limits.MessageBytes, 10)
+		if s.srv.ScriptsAt != "" {
+			all += " IMAPSIEVE=" + s.srv.ScriptsAt // RFC 6785 2.1
+		}
+		return all
 	}
 	state := s.conn.ConnectionState()
 	var b strings.Builder

@@ -115,6 +115,10 @@ func (s *session) mailboxCommand(req *grammar.Request) (_ answer, handled bool) 
 		return s.getQuota(c), true
 	case *grammar.GetQuotaRoot:
 		return s.getQuotaRoot(c), true
+	case *grammar.GetMetadata:
+		return s.getMetadata(c), true
+	case *grammar.SetMetadata:
+		return s.setMetadata(c), true
 	case *grammar.SetQuota:
 		return refuse("NOPERM", "Quotas are set by the administrator"), true // RFC 9208 4.1.3
 	}

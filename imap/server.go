@@ -26,7 +26,10 @@ type Server struct {
 	Version string
 	Store   *store.Store
 	Spool   *spool.Dir
-	Auth    sasl.Authenticator
+	// ScriptsAt is the URI of the ManageSieve server whose scripts run for what is done in mailboxes, such as
+	// "sieve://mail.example.org"; "" if there is none.
+	ScriptsAt string
+	Auth      sasl.Authenticator
 	// Throttle limits connections and attempts to log in; nil for none.
 	Throttle Throttle
 	// TrustedProxies are the networks from which each connection must start with a PROXY header, which is believed.

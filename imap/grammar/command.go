@@ -53,6 +53,8 @@ var commands = map[string]rule{
 	"GETQUOTA":     func(r *Reader) Command { return &GetQuota{Root: r.spAString()} },
 	"GETQUOTAROOT": func(r *Reader) Command { return &GetQuotaRoot{Mailbox: r.spMailbox()} },
 	"SETQUOTA":     (*Reader).setQuota,
+	"GETMETADATA":  (*Reader).getMetadata,
+	"SETMETADATA":  (*Reader).setMetadata,
 }
 
 // uidCommands are the rules behind UID. RFC 9051 6.4.9

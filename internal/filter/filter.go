@@ -68,10 +68,14 @@ type part struct {
 // For gathers what is run for mail to an account, whose own address is in domain; nil where there is nothing to run, which costs
 // no look into the database. Scripts are as they are now, and a change of them does not concern the plan.
 func (f *Filters) For(ctx context.Context, account int64, domain string) (*Plan, error) {
+	return f.gather(ctx, account, scripts.Owner{Role: scripts.Before}, scripts.Owner{Domain: domain, Role: scripts.Before}, scripts.Of(account),
+		scripts.Owner{Domain: domain, Role: scripts.After}, scripts.Owner{Role: scripts.After})
+}
+
+// gather puts the active scripts of owners into a plan; nil where there are none.
+func (f *Filters) gather(ctx context.Context, account int64, owners ...scripts.Owner) (*Plan, error) {
 	var p *Plan
-	for _, o := range [...]scripts.Owner{
-		{Role: scripts.Before}, {Domain: domain, Role: scripts.Before}, scripts.Of(account), {Domain: domain, Role: scripts.After}, {Role: scripts.After},
-	} {
+	for _, o := range owners {
 		a, ok, err := f.Scripts.Active(ctx, o)
 		damaged := errors.Is(err, scripts.ErrDamaged)
 		if err != nil && !damaged {
@@ -101,6 +105,10 @@ func label(o scripts.Owner, name string) string {
 	switch {
 	case o.Account != 0:
 		return name
+	case o.Role == scripts.Changed && o.Domain != "":
+		return fmt.Sprintf("%s (changes in mailboxes of %s)", name, o.Domain)
+	case o.Role == scripts.Changed:
+		return fmt.Sprintf("%s (changes in everybody's mailboxes)", name)
 	case o.Domain != "":
 		return fmt.Sprintf("%s (%s mail for %s)", name, o.Role, o.Domain)
 	}
@@ -124,6 +132,10 @@ type Mail struct {
 	// Checks and Verdict are what the message was judged by; nil where it was not.
 	Checks  []verdict.Check
 	Verdict *verdict.Recipient
+	// Change is what was done with a message that lies in a mailbox already, Flags are those that it has. Change is nil for mail that
+	// comes in.
+	Change *sieve.Change
+	Flags  []string
 }
 
 // Result is what scripts want done with a copy.
@@ -160,8 +172,8 @@ func (p *Plan) Run(ctx context.Context, m *Mail) Result {
 	}
 	h := &host{Filters: p.filters, account: p.account, mail: m}
 	r.Outcome = sequence.Run(ctx, sieve.Job{
-		Message:  sieve.Message{Parsed: m.Parsed, Content: m.Content, Size: m.Size, Header: m.Header},
-		Envelope: m.Envelope, Host: h, Budget: sieve.Budget{Redirects: MaxRedirects}, Delimiters: m.Delimiters,
+		Message:  sieve.Message{Parsed: m.Parsed, Content: m.Content, Size: m.Size, Header: m.Header, Flags: m.Flags},
+		Envelope: m.Envelope, Change: m.Change, Host: h, Budget: sieve.Budget{Redirects: MaxRedirects}, Delimiters: m.Delimiters,
 	})
 	for _, err := range unjoined(r.Err) {
 		r.Failures = append(r.Failures, p.failed(err))

@@ -96,7 +96,7 @@ func TestScriptsRunInTheirOrderAndAreNamedInIt(t *testing.T) {
 func TestAFailureIsOfTheScriptThatFailed(t *testing.T) {
 	f, _ := newFilters(t, onSQLite(t))
 	f.put(t, scripts.Owner{Role: scripts.Before}, "first", `require "ihave"; error "first fault";`)
-	f.put(t, scripts.Of(1), "own", `require "imapsieve"; vacation "away";`)
+	f.put(t, scripts.Of(1), "own", `require "vnd.example.none"; vacation "away";`)
 	f.put(t, scripts.Owner{Role: scripts.After}, "last", `require "fileinto"; fileinto "last";`)
 	r := f.run(t)
 	if len(r.Failures) != 2 || r.Failures[0].Owner != scripts.Of(1) || !strings.HasPrefix(r.Failures[0].Reason, "line 1: ") ||
@@ -107,7 +107,7 @@ func TestAFailureIsOfTheScriptThatFailed(t *testing.T) {
 		t.Errorf("actions: %+v", r.Actions)
 	}
 	before := r.Failures[0].Mark()
-	f.put(t, scripts.Of(1), "own", `require "imapsieve"; vacation "away again";`)
+	f.put(t, scripts.Of(1), "own", `require "vnd.example.none"; vacation "away again";`)
 	if after := f.run(t).Failures[0].Mark(); after == before {
 		t.Error("another version has the same mark")
 	}

@@ -60,8 +60,14 @@ func (h *host) SpecialUse(ctx context.Context, use string) (names []string, err 
 	return names, err
 }
 
-// Metadata: there are no annotations here.
-func (h *host) Metadata(context.Context, string, string) (string, bool, error) { return "", false, nil }
+// Metadata is an annotation; a mailbox that is not there has none (RFC 5490 4.1). Those of the server are the account's own.
+func (h *host) Metadata(ctx context.Context, mailbox, entry string) (string, bool, error) {
+	value, ok, err := h.Store.Account(store.AccountID(h.account)).Annotation(ctx, mailbox, entry)
+	if errors.Is(err, store.ErrNoMailbox) {
+		return "", false, nil
+	}
+	return string(value), ok, err
+}
 
 func (h *host) Addresses() []string { return h.Filters.Addresses(h.account) }
 

@@ -11,7 +11,7 @@ import (
 // without are the extensions of the language that are not carried out here, so that no script may require them.
 func without() []string {
 	return []string{
-		"editheader", "mboxmetadata", "servermetadata", "imapsieve", "enotify",
+		"editheader", "enotify",
 	}
 }
 

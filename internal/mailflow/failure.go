@@ -55,7 +55,11 @@ func (y *sifted) failureText(failed *filter.Failure) string {
 		fmt.Fprintf(&b, "  %s\n", foldedLine(strings.TrimRight(line, "\r\n")))
 	}
 	subject := y.p.parsed.Header.Get("Subject")
-	fmt.Fprintf(&b, "\nThe message came for %s: %q.\n", y.p.plan.accounts[y.i].to, foldedLine(message.DecodeHeader(subject)))
+	where := "came for " + y.p.plan.accounts[y.i].to.String()
+	if y.lies != "" {
+		where = fmt.Sprintf("lies in the mailbox %q", y.lies)
+	}
+	fmt.Fprintf(&b, "\nThe message %s: %q.\n", where, foldedLine(message.DecodeHeader(subject)))
 	b.WriteString("No mail is lost by this: a message that the script fails for is kept.\n\nMend the script, or switch it off. You are told of this once; when the script has changed and fails again, you are told again.\n")
 	return b.String()
 }

@@ -119,6 +119,7 @@ type sifted struct {
 	// usual is where the copy would go without a script; the parcel's filings behind before are its own.
 	usual  filing
 	before int
+	lies   string // the mailbox where the message lies already, "" for mail that comes in
 }
 
 // carryOut puts into the parcel what the scripts want done. Whatever goes wrong, the copy is kept.

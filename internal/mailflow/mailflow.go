@@ -79,6 +79,7 @@ type Reports interface {
 // Filters gives the scripts that have a say about mail for an account, and remembers for them; *filter.Filters is one.
 type Filters interface {
 	For(ctx context.Context, account int64, domain string) (*filter.Plan, error)
+	ForChange(ctx context.Context, account int64, domain, name string) (*filter.Plan, error)
 	Remembers(ctx context.Context, account int64, m filter.Mark) (bool, error)
 	RememberTx(tx *db.Tx, account int64, m filter.Mark, keep time.Duration) (fresh bool, err error)
 	RememberAnewTx(tx *db.Tx, account int64, m filter.Mark, keep time.Duration) error

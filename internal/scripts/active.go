@@ -60,6 +60,17 @@ func (s *Store) Active(ctx context.Context, o Owner) (a Active, ok bool, err err
 	return s.readActive(ctx, o)
 }
 
+// HasActive reports, from memory, whether an owner has an active script; where memory may be out of date it says that there is one.
+func (s *Store) HasActive(o Owner) bool {
+	if s.actives.stale.Load() {
+		return true
+	}
+	s.actives.mu.RLock()
+	defer s.actives.mu.RUnlock()
+	_, ok := s.actives.heads[o]
+	return ok
+}
+
 // readActive reads what is active now, which may be newer than what memory knew.
 func (s *Store) readActive(ctx context.Context, o Owner) (Active, bool, error) {
 	var r row

@@ -7,7 +7,7 @@ import (
 )
 
 // roles are all there are. Read-only.
-var roles = []Role{Own, Before, After}
+var roles = []Role{Own, Before, After, Changed}
 
 // RemoveAccountTx removes the scripts of an account, in the transaction that removes the account.
 func (s *Store) RemoveAccountTx(tx *db.Tx, account int64) error {

@@ -14,6 +14,9 @@ const (
 	Before Role = 1
 	// After is run after the account's script.
 	After Role = 2
+	// Changed is of a domain or the server: it is run for what people do with the messages in their mailboxes (RFC 6785), before
+	// the script that the mailbox names.
+	Changed Role = 3
 )
 
 func (r Role) String() string {
@@ -22,6 +25,8 @@ func (r Role) String() string {
 		return "before"
 	case After:
 		return "after"
+	case Changed:
+		return "changed"
 	}
 	return "own"
 }

@@ -60,6 +60,7 @@ func (s *Server) newIMAP() *imap.Server {
 	return &imap.Server{
 		TLS: sasl.CaptureCertificate(s.TLS.Config()), Hostname: s.Config.Hostname, Version: s.version, Store: s.Store, Spool: s.spool,
 		Auth:           s.Directory.For("imap"),
+		ScriptsAt:      s.scriptsAt(),
 		Throttle:       s.throttle.WithConnectionLimit(func() int64 { return settings.IMAPMaxConnectionsPerIP.Get(s.Settings) }),
 		TrustedProxies: s.Config.TrustedProxies,
 		Limits:         s.imapLimits, Clock: s.Clock, Log: s.Log, Metrics: imapMetrics{s.Metrics},
@@ -88,6 +89,7 @@ func (s *Server) Serve(ctx context.Context, listeners map[string][]net.Listener)
 	s.Reports.Start()
 	group, running := errgroup.WithContext(ctx)
 	s.startLearning(running, group)
+	s.happened.Start(s.flow)
 	group.Go(func() error { s.forgetMarks(running); return nil })
 	for name, list := range listeners {
 		for _, l := range list {

@@ -24,6 +24,7 @@ import (
 	"postern/internal/db"
 	"postern/internal/directory"
 	"postern/internal/filter"
+	"postern/internal/imapsieve"
 	"postern/internal/mailflow"
 	"postern/internal/reports"
 	"postern/internal/resolver"
@@ -82,6 +83,7 @@ type Server struct {
 
 	learning
 
+	happened *imapsieve.Queue
 	throttle *throttle.Throttle
 	spool    *spool.Dir
 	flow     *mailflow.Flow
@@ -121,6 +123,7 @@ func Open(ctx context.Context, o Options) (_ *Server, err error) {
 	if err := s.openRoads(ctx); err != nil {
 		return nil, err
 	}
+	s.openMailboxScripts()
 	s.Metrics = newMetrics(s)
 	s.openServices()
 	return s, nil

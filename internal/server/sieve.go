@@ -10,10 +10,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"postern/internal/address"
+	"postern/internal/config"
 	"postern/internal/filter"
+	"postern/internal/imapsieve"
 	"postern/internal/sasl"
 	"postern/internal/scripts"
 	"postern/internal/settings"
+	"postern/internal/store"
 	"postern/sieve"
 	"postern/sieve/managesieve"
 )
@@ -27,6 +30,32 @@ func (s *Server) openScripts(ctx context.Context) (err error) {
 	s.Filters = filter.New(filter.Options{Scripts: s.Scripts, Store: s.Store, DB: s.DB, Addresses: s.addressesOf, Owns: s.owns,
 		Hostname: s.Config.Hostname, Version: s.version, Clock: s.Clock, Log: s.Log})
 	return nil
+}
+
+// openMailboxScripts has what people do in their mailboxes written down for the scripts that watch these.
+func (s *Server) openMailboxScripts() {
+	s.happened = imapsieve.New(imapsieve.Options{DB: s.DB, Watches: s.watchesMailboxes, Clock: s.Clock, Log: s.Log})
+	s.closeLater(s.happened.Close)
+	s.Store.Record(s.happened)
+}
+
+// watchesMailboxes tells whether administrators' scripts watch the mailboxes of an account.
+func (s *Server) watchesMailboxes(account store.AccountID) bool {
+	own, ok := s.Directory.Account(int64(account))
+	return ok && s.Filters.WatchesMailboxes(own.Address.Domain)
+}
+
+// scriptsAt is where users keep their scripts, as IMAP tells it (RFC 5804 3).
+func (s *Server) scriptsAt() string {
+	const standard = 4190
+	at := s.Config.Listen["managesieve"]
+	switch {
+	case len(at) == 0:
+		return ""
+	case slices.ContainsFunc(at, func(a config.Address) bool { return a.Port == standard }):
+		return "sieve://" + s.Config.Hostname
+	}
+	return fmt.Sprintf("sieve://%s:%d", s.Config.Hostname, at[0].Port)
 }
 
 // ownsScripts tells whether an owner of scripts is still there.

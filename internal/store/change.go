@@ -95,7 +95,10 @@ func (v *View) storeTx(tx *db.Tx, sa *stagedAccount, op StoreOp) (res changed, e
 	if err := writeFlags(tx, cur, op.Mode, bits, res.StoreResult, res.before); err != nil {
 		return res, err
 	}
-	return res, v.a.s.marked(tx, v.b, op, res, now.words)
+	if err := v.a.s.marked(tx, v.b, op, res, now.words); err != nil {
+		return res, err
+	}
+	return res, v.a.s.reflagged(tx, sa, v.b, res)
 }
 
 // change runs fn on the committer with the view's mailbox staged and its list in memory.

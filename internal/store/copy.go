@@ -82,6 +82,9 @@ func (s *Store) transfer(tx *db.Tx, sa *stagedAccount, from, to *box, uids []uin
 	if err := s.filed(tx, sa, sa.version(from).specialUse, to, res.Dst); err != nil {
 		return res, err
 	}
+	if err := s.came(tx, sa, to, Copied, res.Dst); err != nil {
+		return res, err
+	}
 	if !move {
 		n := sa.numbers()
 		n.usedBytes += size

@@ -327,7 +327,10 @@ func (a *Account) Append(ctx context.Context, mailbox string, items []AppendItem
 			}
 			uids = append(uids, uid)
 		}
-		return a.s.filed(tx, sa, "", b, uids)
+		if err := a.s.filed(tx, sa, "", b, uids); err != nil {
+			return err
+		}
+		return a.s.came(tx, sa, b, Appended, uids)
 	})
 	if err != nil {
 		return 0, nil, err

@@ -44,6 +44,7 @@ func (s *Store) CreateAccountTx(tx *db.Tx, id AccountID) error {
 	st := &state{id: id}
 	st.counters.Store(&counters{modseq: 1})
 	st.tree.Store(newTree(nil, nil))
+	st.scripts.Store(&scriptNames{})
 	before := g.accounts[id]
 	sa := g.add(&stagedAccount{st: st, num: counters{modseq: 1}, tree: st.tree.Load(), created: true})
 	tx.OnRollback(func() {
@@ -76,7 +77,7 @@ func (s *Store) RemoveAccountTx(tx *db.Tx, id AccountID) error {
 	}
 	for _, q := range []string{
 		`DELETE FROM mailboxes WHERE account = ?`, `DELETE FROM subscriptions WHERE account = ?`,
-		`DELETE FROM once_keys WHERE account = ?`, `DELETE FROM store_accounts WHERE id = ?`,
+		`DELETE FROM once_keys WHERE account = ?`, `DELETE FROM annotations WHERE account = ?`, `DELETE FROM store_accounts WHERE id = ?`,
 	} {
 		if _, err := tx.Exec(q, int64(id)); err != nil {
 			return err
@@ -278,6 +279,9 @@ func (a *Account) DeleteMailbox(ctx context.Context, name string) error {
 			return fmt.Errorf("%w: %q", ErrNoMailbox, name)
 		}
 		if _, err := tx.Exec(`DELETE FROM mailboxes WHERE id = ? AND account = ?`, b.id, int64(a.id)); err != nil {
+			return err
+		}
+		if err := sa.dropAnnotations(tx, b.id); err != nil {
 			return err
 		}
 		modseq := sa.nextModSeq()

@@ -17,6 +17,7 @@ type state struct {
 	generation uint64
 	counters   atomic.Pointer[counters]
 	tree       atomic.Pointer[tree]
+	scripts    atomic.Pointer[scriptNames]
 }
 
 // counters are an account's numbers.
@@ -114,8 +115,13 @@ func (s *Store) load(tx *db.Tx, id AccountID, st *state) (*state, error) {
 	if err != nil {
 		return nil, err
 	}
+	scripts, err := loadScriptNames(tx, id)
+	if err != nil {
+		return nil, err
+	}
 	st.counters.Store(c)
 	st.tree.Store(newTree(boxes, subscribed))
+	st.scripts.Store(&scripts)
 	return st, nil
 }
 
@@ -207,6 +213,7 @@ type stagedAccount struct {
 	numWork int // the work that last saved num for its undo
 	numNew  bool
 	tree    *tree
+	scripts scriptNames
 	boxes   map[*box]stagedBox
 	events  []Event
 	removed bool
@@ -251,7 +258,7 @@ func (g *staging) account(id AccountID) (*stagedAccount, error) {
 		s.accounts[id] = st
 		s.mu.Unlock()
 	}
-	return g.add(&stagedAccount{st: st, num: *st.counters.Load(), tree: st.tree.Load()}), nil
+	return g.add(&stagedAccount{st: st, num: *st.counters.Load(), tree: st.tree.Load(), scripts: *st.scripts.Load()}), nil
 }
 
 func (g *staging) add(sa *stagedAccount) *stagedAccount {
@@ -370,6 +377,8 @@ func (g *staging) publish() {
 			g.s.mu.Unlock()
 		}
 		sa.st.tree.Store(sa.tree)
+		scripts := sa.scripts
+		sa.st.scripts.Store(&scripts)
 		for b, e := range sa.boxes {
 			old := b.cur.Load()
 			b.publish(e.v)

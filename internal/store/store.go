@@ -59,6 +59,7 @@ type Store struct {
 	blobUses []string // see CountBlobUse; under mu
 	reaper   *reaper
 	listener atomic.Pointer[Listener]
+	journal  atomic.Pointer[Journal]
 }
 
 // Open readies the store and starts its reaper, which removes what nothing names any more.
