@@ -18,7 +18,7 @@ func (f *Filters) WatchesMailboxes(domain string) bool {
 // the account's own of a name, which the mailbox has; "" is none, and so is a name that no script has (RFC 6785 2.3.1). It is nil
 // where there is nothing to run.
 func (f *Filters) ForChange(ctx context.Context, account int64, domain, name string) (*Plan, error) {
-	p, err := f.gather(ctx, account, scripts.Owner{Role: scripts.Changed}, scripts.Owner{Domain: domain, Role: scripts.Changed})
+	p, err := f.gather(ctx, account, domain, scripts.Owner{Role: scripts.Changed}, scripts.Owner{Domain: domain, Role: scripts.Changed})
 	if err != nil || name == "" {
 		return p, err
 	}
@@ -32,8 +32,8 @@ func (f *Filters) ForChange(ctx context.Context, account int64, domain, name str
 		return nil, err
 	}
 	one := part{owner: own, name: name, label: name, version: sha256.Sum256(s.Content), err: err}
-	if err == nil {
-		one.script, one.err = f.ready(ctx, own, &one, s.Content)
+	if err := f.load(ctx, &one, domain, s.Content); err != nil {
+		return nil, err
 	}
 	if p == nil {
 		p = &Plan{filters: f, account: account}

@@ -68,12 +68,12 @@ type part struct {
 // For gathers what is run for mail to an account, whose own address is in domain; nil where there is nothing to run, which costs
 // no look into the database. Scripts are as they are now, and a change of them does not concern the plan.
 func (f *Filters) For(ctx context.Context, account int64, domain string) (*Plan, error) {
-	return f.gather(ctx, account, scripts.Owner{Role: scripts.Before}, scripts.Owner{Domain: domain, Role: scripts.Before}, scripts.Of(account),
+	return f.gather(ctx, account, domain, scripts.Owner{Role: scripts.Before}, scripts.Owner{Domain: domain, Role: scripts.Before}, scripts.Of(account),
 		scripts.Owner{Domain: domain, Role: scripts.After}, scripts.Owner{Role: scripts.After})
 }
 
-// gather puts the active scripts of owners into a plan; nil where there are none.
-func (f *Filters) gather(ctx context.Context, account int64, owners ...scripts.Owner) (*Plan, error) {
+// gather puts the active scripts of owners into the plan of an account, whose own address is in domain; nil where there are none.
+func (f *Filters) gather(ctx context.Context, account int64, domain string, owners ...scripts.Owner) (*Plan, error) {
 	var p *Plan
 	for _, o := range owners {
 		a, ok, err := f.Scripts.Active(ctx, o)
@@ -88,16 +88,25 @@ func (f *Filters) gather(ctx context.Context, account int64, owners ...scripts.O
 			p = &Plan{filters: f, account: account}
 		}
 		one := part{owner: o, name: a.Name, label: label(o, a.Name), version: a.Version, err: err}
-		if err == nil {
-			r, err := f.ready(ctx, homeOf(o, domain), one.label, a.Version, a.Content)
-			if err != nil {
-				return nil, err
-			}
-			one.script, one.err, one.members = r.script, r.err, r.members
+		if err := f.load(ctx, &one, domain, a.Content); err != nil {
+			return nil, err
 		}
 		p.parts = append(p.parts, one)
 	}
 	return p, nil
+}
+
+// load makes a part ready to run, unless it cannot be read.
+func (f *Filters) load(ctx context.Context, one *part, domain string, source []byte) error {
+	if one.err != nil {
+		return nil
+	}
+	r, err := f.ready(ctx, homeOf(one.owner, domain), one.label, one.version, source)
+	if err != nil {
+		return err
+	}
+	one.script, one.err, one.members = r.script, r.err, r.members
+	return nil
 }
 
 // label is what a script is called in traces and errors: an account's own by its name, which its owner gave it.
