@@ -21,7 +21,8 @@ var editWords = []word{
 type EditPolicy struct {
 	// FieldSize is the most that a value has that is added, in bytes; 4 KiB if it is not positive.
 	FieldSize int
-	// NoAdd and NoDelete are names of fields that are not added, or not deleted; what asks for it is passed over, with a warning.
+	// NoAdd and NoDelete are names of fields that are not added, or not deleted; what asks for it is passed over, with a warning. One
+	// that ends in * stands for all names that begin so.
 	// Received and Auto-Submitted are never deleted, Subject may always be changed (RFC 5293 6).
 	NoAdd, NoDelete []string
 }
@@ -40,7 +41,10 @@ func (p *EditPolicy) refusesDelete(name string) bool {
 }
 
 func isListed(names []string, name string) bool {
-	return !isSameASCII(name, "subject") && slices.ContainsFunc(names, func(n string) bool { return isSameASCII(n, name) })
+	return !isSameASCII(name, "subject") && slices.ContainsFunc(names, func(n string) bool {
+		begin, many := strings.CutSuffix(n, "*")
+		return isSameASCII(n, name) || many && len(name) >= len(begin) && isSameASCII(begin, name[:len(begin)])
+	})
 }
 
 // maxAdded is what all that scripts add to a header may take together, in bytes.

@@ -32,6 +32,8 @@ type Options struct {
 	// Addresses are an account's own, the first of them before the others; Owns tells whether it may send in the name of one.
 	Addresses func(account int64) []string
 	Owns      func(ctx context.Context, account int64, address string) (bool, error)
+	// Protected are fields that the administrator lets no script change.
+	Protected func() []string
 	// Hostname and Version are told to scripts that ask.
 	Hostname, Version string
 	Clock             clock.Clock
@@ -183,6 +185,7 @@ func (p *Plan) Run(ctx context.Context, m *Mail) Result {
 	r.Outcome = sequence.Run(ctx, sieve.Job{
 		Message:  sieve.Message{Parsed: m.Parsed, Content: m.Content, Size: m.Size, Header: m.Header, Flags: m.Flags},
 		Envelope: m.Envelope, Change: m.Change, Host: h, Budget: sieve.Budget{Redirects: MaxRedirects}, Delimiters: m.Delimiters,
+		Edits: edits(p.filters.Protected()),
 	})
 	for _, err := range unjoined(r.Err) {
 		r.Failures = append(r.Failures, p.failed(err))

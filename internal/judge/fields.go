@@ -45,3 +45,16 @@ func IsForged(name, value, hostname string) bool {
 	}
 	return false
 }
+
+// ProtectedFields are names of fields that tell how a message was judged; one that ends in * stands for all that begin so. Nobody
+// but the judge may write them.
+func ProtectedFields() []string {
+	names := []string{"Authentication-Results"}
+	for _, n := range spamFields {
+		if strings.HasSuffix(n, "-") {
+			n += "*"
+		}
+		names = append(names, n)
+	}
+	return names
+}

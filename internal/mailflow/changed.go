@@ -142,16 +142,32 @@ func (y *touched) do(ctx context.Context, a *sieve.Action, lost *bool) error {
 		return y.copyTo(ctx, a)
 	case sieve.Discard:
 	case sieve.Redirect:
-		why, err := y.redirect(ctx, a)
+		why, sent, err := y.redirect(ctx, a)
+		*lost = *lost || !sent
 		if why != "" {
-			*lost = true
-			y.Log.Warn("a Sieve script sends a message on from a mailbox, which is not done"+why, "account", y.own.ID, "script", by, "to", a.Address)
+			y.Log.Warn("a Sieve script sends a message on from a mailbox, and not all of it is done"+why, "account", y.own.ID, "script", by, "to", a.Address)
 		}
 		return err
+	case sieve.Notify:
+		return y.announceChange(ctx, a, lost)
 	default:
 		return y.act(ctx, a, lost)
 	}
 	return nil
+}
+
+// announceChange tells by a notice of what was done with the message, as the mailbox has it: once a day of the same.
+func (y *touched) announceChange(ctx context.Context, a *sieve.Action, lost *bool) error {
+	content, err := y.spooled(nil, 0)
+	if err != nil {
+		return err
+	}
+	y.closers = append(y.closers, content.Close)
+	leaves := y.p.content
+	y.p.content = content
+	defer func() { y.p.content = leaves }()
+	y.occasion = fmt.Sprintf("%s %v of %d in %d", y.Cause, y.Message.Flags, y.UID, y.Message.Mailbox)
+	return y.act(ctx, a, lost)
 }
 
 // keep leaves the message where it lies. What the script changed of its flags is changed; what somebody changed meanwhile stays.
@@ -227,7 +243,7 @@ func (y *touched) drop() {
 	for _, p := range y.prepared {
 		p.Discard()
 	}
-	y.p.dropNotices()
+	y.p.drop()
 	for _, close := range y.closers {
 		if err := close(); err != nil {
 			y.Log.Warn("a message from a mailbox could not be put away", "error", err)

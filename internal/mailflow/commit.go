@@ -42,6 +42,8 @@ type parcel struct {
 	proven bool
 	// notices go out with the message: to its sender, and to owners of scripts.
 	notices []queue.Prepared
+	// editions are the forms that scripts gave the message.
+	editions editions
 	// seen are receipts of earlier deliveries, to be dropped.
 	seen []receipt
 	// judgement is how mail from elsewhere was judged; nil for all other.
@@ -55,15 +57,20 @@ type parcel struct {
 // sealed is a parcel whose bytes are ready: all that is left is one transaction.
 type sealed struct {
 	flow     *Flow
-	prepared *store.Prepared
-	targets  []store.Target
-	outgoing []queue.Message
+	loads    loads
+	outgoing []leaving
 	once     *receiptKey
 	seen     []receipt
 	notice   queue.Prepared   // of success, where the sender asked for it; nil otherwise
 	notices  []queue.Prepared // the parcel's
 	// also is what else belongs into the transaction.
 	also []func(*db.Tx) error
+}
+
+// leaving is what is queued of a load.
+type leaving struct {
+	queue.Message
+	*load
 }
 
 // leaves reports whether something of the parcel is claimed as one: what is queued, and notices.
@@ -86,24 +93,8 @@ func (f *Flow) commit(ctx context.Context, p *parcel) error {
 
 // seal does the work that needs time: compressing, large files, signatures.
 func (f *Flow) seal(ctx context.Context, p *parcel) (*sealed, error) {
-	outgoing, err := f.outgoing(ctx, p)
-	if err != nil {
-		return nil, err
-	}
-	notice, err := f.successNotice(ctx, p)
-	if err != nil {
-		return nil, err
-	}
-	prepared, err := f.Store.Prepare(ctx, p.content, p.parsed.Meta())
-	if err != nil {
-		if notice != nil {
-			notice.Discard()
-		}
-		return nil, err
-	}
-	ready := &sealed{notice: notice, flow: f, prepared: prepared, targets: f.targets(p), outgoing: outgoing, once: p.once, seen: p.seen, also: p.also,
-		notices: p.notices}
-	if err := f.addTrace(ready, p); err != nil {
+	ready := &sealed{flow: f, loads: f.stored(p), once: p.once, seen: p.seen, also: p.also, notices: p.notices}
+	if err := f.fill(ctx, ready, p); err != nil {
 		ready.Discard()
 		return nil, err
 	}
@@ -111,6 +102,23 @@ func (f *Flow) seal(ctx context.Context, p *parcel) (*sealed, error) {
 		ready.also = append(ready.also, func(tx *db.Tx) error { return f.Correspondents.SentTx(tx, p.account, p.plan.addresses()) })
 	}
 	return ready, nil
+}
+
+// fill makes what is to be stored and queued.
+func (f *Flow) fill(ctx context.Context, ready *sealed, p *parcel) (err error) {
+	if ready.outgoing, err = f.outgoing(ctx, p, &ready.loads); err != nil {
+		return err
+	}
+	if ready.notice, err = f.successNotice(ctx, p); err != nil {
+		return err
+	}
+	for _, l := range ready.loads {
+		form := p.as(l.form)
+		if l.prepared, err = f.Store.Prepare(ctx, form.content, form.parsed.Meta()); err != nil {
+			return err
+		}
+	}
+	return f.addTrace(ready, p)
 }
 
 // addTrace puts the story of the judgement into the transaction, so that no message is without it.
@@ -132,8 +140,11 @@ func (s *sealed) Tx(tx *db.Tx) error {
 	if err := s.flow.dropTx(tx, s.seen); err != nil {
 		return err
 	}
-	if len(s.targets) > 0 {
-		if _, err := s.flow.Store.DeliverTx(tx, s.prepared, s.targets); err != nil {
+	for _, l := range s.loads {
+		if len(l.targets) == 0 {
+			continue
+		}
+		if _, err := s.flow.Store.DeliverTx(tx, l.prepared, l.targets); err != nil {
 			return err
 		}
 	}
@@ -146,12 +157,12 @@ func (s *sealed) Tx(tx *db.Tx) error {
 		return err
 	}
 	for _, m := range s.outgoing {
-		blob, err := s.flow.Store.RefBlobTx(tx, s.prepared)
+		blob, err := s.flow.Store.RefBlobTx(tx, m.prepared)
 		if err != nil {
 			return err
 		}
 		m.BlobID = int64(blob)
-		if _, err := s.flow.Queue.EnqueueTx(tx, m); err != nil {
+		if _, err := s.flow.Queue.EnqueueTx(tx, m.Message); err != nil {
 			return err
 		}
 	}
@@ -176,26 +187,35 @@ func (s *sealed) claimOutgoing(tx *db.Tx) (bool, error) {
 
 // Discard removes what no transaction came to name.
 func (s *sealed) Discard() {
-	s.prepared.Discard()
+	for _, l := range s.loads {
+		l.prepared.Discard()
+	}
 	if s.notice != nil {
 		s.notice.Discard()
 	}
 }
 
+// route is by which address of ours, and in which form, a message leaves.
+type route struct {
+	via  address.Address
+	form *edited
+}
+
 // outgoing gives one queued message for each address of ours that forwards, and one for those that the sender named.
-func (f *Flow) outgoing(ctx context.Context, p *parcel) ([]queue.Message, error) {
-	var out []queue.Message
-	index := map[address.Address]int{}
+func (f *Flow) outgoing(ctx context.Context, p *parcel, all *loads) ([]leaving, error) {
+	var out []leaving
+	index := map[route]int{}
 	for _, l := range p.plan.external {
-		i, ok := index[l.via]
+		by := route{l.via, l.form}
+		i, ok := index[by]
 		if !ok {
-			m, err := f.outgoingVia(ctx, p, l.via)
+			m, err := f.outgoingVia(ctx, p.as(l.form), l.via)
 			if err != nil {
 				return nil, err
 			}
 			i = len(out)
-			index[l.via] = i
-			out = append(out, m)
+			index[by] = i
+			out = append(out, leaving{m, all.of(l.form)})
 		}
 		if p.foreign && !p.tell {
 			l.to.Notify = queue.NotifyNever

@@ -40,8 +40,8 @@ func (y *sifted) place(ctx context.Context, a *sieve.Action) (place filing, why 
 	return place, "; there is no such mailbox, so it went to INBOX", nil
 }
 
-// file stores the copy in a place, once.
-func (y *sifted) file(place filing, by string) {
+// file stores the copy in a place, once, with the header that it has now. why tells that it has another.
+func (y *sifted) file(place filing, header []byte, by string) (why string, err error) {
 	if strings.EqualFold(place.mailbox, store.Inbox) {
 		place.mailbox = ""
 	}
@@ -50,23 +50,34 @@ func (y *sifted) file(place filing, by string) {
 	for n := range own {
 		if one := &own[n]; one.mailbox == place.mailbox && one.role == place.role {
 			one.flags = append(one.flags, place.flags...)
-			return
+			return "", nil
 		}
+	}
+	if why, err = y.edit(&place, header); err != nil {
+		return "", err
 	}
 	place.copy, place.nth = y.i, len(own)
 	y.p.filings = append(y.p.filings, place)
 	y.filed(place.name(), by)
+	return why, nil
 }
 
 // keepAsUsual stores the copy where it would go without a script.
-func (y *sifted) keepAsUsual(flags []string) {
+func (y *sifted) keepAsUsual(flags []string, header []byte) (why string, err error) {
 	place := y.usual
 	place.flags = flags
-	by := "default"
-	if place.role != "" {
-		by = "spam"
+	return y.file(place, header, place.usualBy())
+}
+
+// usualBy says by what a usual place was chosen.
+func (place *filing) usualBy() string {
+	switch {
+	case place.role != "":
+		return "spam"
+	case place.mailbox != "":
+		return "subaddress"
 	}
-	y.file(place, by)
+	return "default"
 }
 
 // name is the place's for people.

@@ -1,6 +1,8 @@
 package mailflow
 
 import (
+	"slices"
+
 	"postern/internal/store"
 )
 
@@ -12,11 +14,15 @@ type filing struct {
 	mailbox, role string
 	create        bool
 	flags         []string
+	// edited is the message as a script changed it, nil as it came. front are fields that stand before those of ours, and own is in their
+	// place unless it is nil.
+	edited     *edited
+	front, own []byte
 }
 
 // usual is where a copy goes unless a script says otherwise.
 func (p *parcel) usual(i int) filing {
-	place := filing{copy: i}
+	place := filing{copy: i, edited: p.plan.accounts[i].form}
 	if p.judgement != nil && p.judgement.Junked(p.plan.accounts[i].judged) {
 		place.role = `\Junk`
 	}
@@ -34,22 +40,54 @@ func (p *parcel) places() []filing {
 	return p.filings
 }
 
-// targets are the places as the store wants them.
-func (f *Flow) targets(p *parcel) []store.Target {
+// load is a form of the message with the places where it is stored. Its bytes are stored once, for these and for what is queued.
+type load struct {
+	form     *edited
+	prepared *store.Prepared
+	targets  []store.Target
+}
+
+// loads are all forms of a message that are wanted.
+type loads []*load
+
+// of gives the load of a form.
+func (all *loads) of(form *edited) *load {
+	i := slices.IndexFunc(*all, func(l *load) bool { return l.form == form })
+	if i < 0 {
+		i = len(*all)
+		*all = append(*all, &load{form: form})
+	}
+	return (*all)[i]
+}
+
+// stored are the places as the store wants them.
+func (f *Flow) stored(p *parcel) (all loads) {
 	now := f.Clock.Now()
-	targets := make([]store.Target, 0, len(p.places()))
 	for _, place := range p.places() {
 		c := p.plan.accounts[place.copy]
 		t := store.Target{
 			Account: store.AccountID(c.account), Mailbox: place.mailbox, Role: place.role, Create: place.create, Flags: place.flags, Internal: now,
-			Prefix: p.prefix(c), IgnoreQuota: p.notice || len(p.plan.accounts) > 1 || place.nth > 0,
+			Prefix: p.fieldsFor(&place), IgnoreQuota: p.notice || len(p.plan.accounts) > 1 || place.nth > 0,
 		}
 		if p.once != nil {
 			t.Once = p.once.of(c, place.nth)
 		}
-		targets = append(targets, t)
+		l := all.of(place.edited)
+		l.targets = append(l.targets, t)
 	}
-	return targets
+	return all
+}
+
+// fieldsFor are the fields that stand before the message in a place.
+func (p *parcel) fieldsFor(place *filing) []byte {
+	own := place.own
+	if own == nil {
+		own = p.prefix(p.plan.accounts[place.copy])
+	}
+	if len(place.front) == 0 {
+		return own
+	}
+	return slices.Concat(place.front, own)
 }
 
 // prefix is the fields that stand before the message in a copy.

@@ -24,6 +24,7 @@ type sifting struct {
 	header   []byte // the message's own, without the empty line; nil until a script wants it
 	refusals []refusal
 	onward   int // addresses that scripts sent the message on to
+	noticed  int // addresses that scripts have told of it
 }
 
 // filter has the recipients' scripts say what becomes of their copies. A refusal is for the sender: nobody takes the message, and
@@ -50,19 +51,26 @@ func (x *sifting) copy(ctx context.Context, i int) error {
 		x.p.filings = append(x.p.filings, x.p.usual(i))
 		return nil
 	}
+	usual, err := x.usual(ctx, i)
+	if err != nil {
+		return err
+	}
 	plan, err := x.Filters.For(ctx, c.account, own.Address.Domain)
 	if err != nil {
 		return err
 	}
 	if plan == nil {
-		x.p.filings = append(x.p.filings, x.p.usual(i))
+		x.p.filings = append(x.p.filings, usual)
+		if r := x.recipient(c); r != nil && usual.mailbox != "" {
+			r.Mailbox, r.FiledBy = usual.name(), usual.usualBy()
+		}
 		return nil
 	}
 	result := plan.Run(ctx, x.mail(c, own))
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	y := &sifted{sifting: x, i: i, own: own, usual: x.p.usual(i), before: len(x.p.filings)}
+	y := &sifted{sifting: x, i: i, own: own, usual: usual, before: len(x.p.filings)}
 	if err := y.carryOut(ctx, &result); err != nil {
 		return err
 	}
@@ -77,13 +85,11 @@ func (x *sifting) copy(ctx context.Context, i int) error {
 // mail is a copy as scripts see it.
 func (x *sifting) mail(c copyFor, own directory.Account) *filter.Mail {
 	if x.header == nil {
-		x.header = []byte{}
-		for _, f := range x.p.parsed.Header.Fields {
-			x.header = append(x.header, f.Raw...)
-		}
+		x.header = rawHeader(x.p.parsed)
 	}
+	form := x.p.as(c.form)
 	m := &filter.Mail{
-		Parsed: x.p.parsed, Content: x.p.content, Size: x.p.content.Size(), Header: append(x.p.prefix(c), x.header...), Domain: own.Address.Domain,
+		Parsed: form.parsed, Content: form.content, Size: form.content.Size(), Header: append(x.p.prefix(c), x.headOf(c.form)...), Domain: own.Address.Domain,
 		Envelope: sieve.Envelope{To: c.to.String(), OriginalTo: c.rcpt.Address.String()}, Verdict: x.recipient(c),
 	}
 	if from := x.p.envelope.From; !from.IsZero() {
@@ -120,6 +126,10 @@ type sifted struct {
 	usual  filing
 	before int
 	lies   string // the mailbox where the message lies already, "" for mail that comes in
+	// occasion is what was done with a message that lies in a mailbox, so that it is told of what is done next as well.
+	occasion string
+	// announced are the notices that the copy's scripts send.
+	announced int64
 }
 
 // carryOut puts into the parcel what the scripts want done. Whatever goes wrong, the copy is kept.
@@ -142,7 +152,13 @@ func (y *sifted) carryOut(ctx context.Context, result *filter.Result) error {
 		y.note("%s failed: %s", failed.Name, failed.Reason)
 	}
 	if c = &y.p.plan.accounts[y.i]; result.ImplicitKeep || lost && len(y.p.filings) == y.before {
-		y.keepAsUsual(result.Flags)
+		why, err := y.keepAsUsual(result.Flags, result.Header)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			y.note("keep%s", why)
+		}
 	}
 	discarded := slices.ContainsFunc(result.Actions, func(a sieve.Action) bool { return a.Kind == sieve.Discard })
 	c.elsewhere = len(y.p.filings) == y.before && !discarded
@@ -154,19 +170,22 @@ func (y *sifted) act(ctx context.Context, a *sieve.Action, lost *bool) error {
 	by := fmt.Sprintf("%s, line %d", a.Script, a.Line)
 	switch a.Kind {
 	case sieve.Keep:
-		y.file(filing{flags: a.Flags}, by)
-		y.note("%s: keep%s", by, flagWords(a.Flags))
+		why, err := y.file(filing{flags: a.Flags}, a.Header, by)
+		y.note("%s: keep%s%s", by, flagWords(a.Flags), why)
+		return err
 	case sieve.FileInto:
 		place, why, err := y.place(ctx, a)
 		if err != nil {
 			return err
 		}
-		y.file(place, by)
-		y.note("%s: fileinto %s%s%s", by, a.Mailbox, flagWords(a.Flags), why)
+		plain, err := y.file(place, a.Header, by)
+		y.note("%s: fileinto %s%s%s%s", by, a.Mailbox, flagWords(a.Flags), why, plain)
+		return err
 	case sieve.Redirect:
-		why := y.sendOn(ctx, a.Address)
-		*lost = *lost || why != ""
+		why, sent, err := y.sendOn(ctx, a)
+		*lost = *lost || !sent
 		y.note("%s: redirect to %s%s", by, a.Address, why)
+		return err
 	case sieve.Reject, sieve.EReject:
 		y.refusals = append(y.refusals, refusal{y, by, a.Reason})
 	case sieve.Discard:
@@ -174,6 +193,10 @@ func (y *sifted) act(ctx context.Context, a *sieve.Action, lost *bool) error {
 	case sieve.Vacation:
 		why, err := y.answer(ctx, a.Reply)
 		y.note("%s: vacation%s", by, why)
+		return err
+	case sieve.Notify:
+		why, err := y.announce(ctx, a.Notice)
+		y.note("%s: notify%s", by, why)
 		return err
 	default:
 		// What is not carried out cannot be required; see package filter.

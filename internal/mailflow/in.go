@@ -118,7 +118,7 @@ func (in *In) Data(ctx context.Context, s *smtp.Session, e *smtp.Envelope, c *sp
 		defer p.content.Close()
 	}
 	isReport := p.judgement != nil && in.takeReport(p)
-	defer p.dropNotices()
+	defer p.drop()
 	if refusal, err := in.filter(ctx, s, p); err != nil {
 		return "", err
 	} else if refusal != nil {

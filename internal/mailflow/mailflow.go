@@ -82,6 +82,8 @@ type Filters interface {
 	ForChange(ctx context.Context, account int64, domain, name string) (*filter.Plan, error)
 	Remembers(ctx context.Context, account int64, m filter.Mark) (bool, error)
 	RememberTx(tx *db.Tx, account int64, m filter.Mark, keep time.Duration) (fresh bool, err error)
+	// Noticed counts the notices of the last day.
+	Noticed(ctx context.Context, account int64) (int64, error)
 	RememberAnewTx(tx *db.Tx, account int64, m filter.Mark, keep time.Duration) error
 }
 

@@ -85,7 +85,7 @@ func (out *Out) Data(ctx context.Context, s *smtp.Session, e *smtp.Envelope, c *
 		return "", err
 	}
 	letter := &parcel{envelope: e, content: clean, parsed: m, trace: trace, plan: p, account: s.Identity.Account, tell: true, proven: true, hold: hold}
-	defer letter.dropNotices()
+	defer letter.drop()
 	if refusal, err := out.filter(ctx, s, letter); err != nil {
 		return "", err
 	} else if refusal != nil {

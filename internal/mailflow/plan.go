@@ -41,6 +41,8 @@ type copyFor struct {
 	judged int
 	// elsewhere: it is not stored here, but refused or sent on, and whoever does that tells the sender.
 	elsewhere bool
+	// form is how scripts of others changed the message that they sent on to here; nil is as it came.
+	form *edited
 }
 
 // leg is the way to one address elsewhere.
@@ -48,6 +50,8 @@ type leg struct {
 	to queue.Recipient
 	// via is the address of ours that stands for it; zero when the sender named it.
 	via address.Address
+	// form is the message as a script changed it; nil is as it came.
+	form *edited
 }
 
 func (p *plan) add(r smtp.Recipient, res directory.Resolution) {

@@ -55,7 +55,9 @@ func (x *sifting) refuseSome(ctx context.Context) error {
 		if ok, why := x.mayRefuse(); !ok {
 			y := r.sifted
 			y.before = len(x.p.filings)
-			y.keepAsUsual(nil)
+			if _, err := y.keepAsUsual(nil, nil); err != nil {
+				return err
+			}
 			x.p.plan.accounts[y.i].elsewhere = false
 			y.note("%s: refused, but others take the message and no notice may go to its sender, so it is kept: %s", r.by, why)
 			continue
@@ -101,8 +103,9 @@ func (x *sifting) refusalNotice(ctx context.Context, r refusal) (queue.Prepared,
 	})
 }
 
-// dropNotices gives back what notices hold, whatever became of them.
-func (p *parcel) dropNotices() {
+// drop gives back what notices and changed forms of the message hold, whatever became of them.
+func (p *parcel) drop() {
+	p.editions.drop()
 	for _, n := range p.notices {
 		n.Discard()
 	}

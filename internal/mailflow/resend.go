@@ -23,13 +23,13 @@ func copyFrom(w io.Writer, content store.MessageContent, from int64) error {
 
 // redirect sends a message from a mailbox on. One that came to the account by mail goes the way it would have gone when it came. One
 // that its owner put there themselves goes as if they sent it: they must be its author (MAIL-4), for nobody has looked at it.
-func (y *touched) redirect(ctx context.Context, a *sieve.Action) (why string, err error) {
+func (y *touched) redirect(ctx context.Context, a *sieve.Action) (why string, sent bool, err error) {
 	if y.p.content == nil {
 		if why, err = y.load(ctx); why != "" || err != nil {
-			return why, err
+			return why, false, err
 		}
 	}
-	return y.sendOn(ctx, a.Address), nil
+	return y.sendOn(ctx, a)
 }
 
 // load puts the message's own bytes into the parcel.

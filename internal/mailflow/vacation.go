@@ -41,7 +41,7 @@ func (y *sifted) answer(ctx context.Context, r *sieve.Reply) (why string, err er
 	}
 	now := y.Clock.Now()
 	id := fmt.Sprintf("<vacation.%d.%d@%s>", now.UnixNano(), y.own.ID, y.Hostname)
-	ready, err := y.letterOf(ctx, from, to, r.Message(now, id))
+	ready, err := y.letterOf(ctx, from.Domain, address.Address{}, []address.Address{to}, r.Message(now, id))
 	if err != nil {
 		return "; the answer cannot be sent", nil
 	}
@@ -49,25 +49,33 @@ func (y *sifted) answer(ctx context.Context, r *sieve.Reply) (why string, err er
 	return " answers " + to.String(), nil
 }
 
-// letterOf makes a letter of the server's ready that goes to one address under the null reverse-path, in the name of an address
-// here by which it is signed.
-func (y *sifted) letterOf(ctx context.Context, from, to address.Address, text []byte) (*sealed, error) {
-	res, err := y.resolve(ctx, to)
-	if err != nil {
-		return nil, err
-	}
-	if !res.LocalDomain {
-		res.External = append(res.External, to)
-	}
+// letterOf makes a letter of the server's ready that goes to some addresses under a reverse-path of its own, signed by a domain here.
+// Addresses that lead nowhere are left out, but for the last.
+func (y *sifted) letterOf(ctx context.Context, signer string, from address.Address, to []address.Address, text []byte) (*sealed, error) {
 	content := spool.FromBytes(text)
 	m, err := message.Parse(content, content.Size(), message.DefaultLimits)
 	if err != nil {
 		return nil, err
 	}
-	p := &plan{}
-	rcpt := smtp.Recipient{Address: to, Notify: smtp.NotifyNever}
-	p.add(rcpt, res)
-	return y.seal(ctx, &parcel{envelope: &smtp.Envelope{Recipients: []smtp.Recipient{rcpt}}, content: content, parsed: m, plan: p, notice: true, signer: from.Domain})
+	p, e := &plan{}, &smtp.Envelope{From: from}
+	none := errNobody
+	for _, a := range to {
+		res, err := y.resolve(ctx, a)
+		if err != nil {
+			none = err
+			continue
+		}
+		if !res.LocalDomain {
+			res.External = append(res.External, a)
+		}
+		rcpt := smtp.Recipient{Address: a, Notify: smtp.NotifyNever}
+		e.Recipients = append(e.Recipients, rcpt)
+		p.add(rcpt, res)
+	}
+	if len(e.Recipients) == 0 {
+		return nil, none
+	}
+	return y.seal(ctx, &parcel{envelope: e, content: content, parsed: m, plan: p, notice: true, signer: signer})
 }
 
 // markedOnce is a letter that goes out unless its mark is set.

@@ -28,7 +28,8 @@ func (s *Server) openScripts(ctx context.Context) (err error) {
 		return fmt.Errorf("reading the Sieve scripts: %w", err)
 	}
 	s.Filters = filter.New(filter.Options{Scripts: s.Scripts, Store: s.Store, DB: s.DB, Addresses: s.addressesOf, Owns: s.owns,
-		Hostname: s.Config.Hostname, Version: s.version, Clock: s.Clock, Log: s.Log})
+		Protected: s.protectedFields,
+		Hostname:  s.Config.Hostname, Version: s.version, Clock: s.Clock, Log: s.Log})
 	return nil
 }
 
@@ -57,6 +58,9 @@ func (s *Server) scriptsAt() string {
 	}
 	return fmt.Sprintf("sieve://%s:%d", s.Config.Hostname, at[0].Port)
 }
+
+// protectedFields are those that no script may change.
+func (s *Server) protectedFields() []string { return settings.SieveProtectedFields.Get(s.Settings) }
 
 // ownsScripts tells whether an owner of scripts is still there.
 func (s *Server) ownsScripts(o scripts.Owner) bool {

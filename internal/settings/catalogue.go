@@ -128,6 +128,10 @@ const (
 	SieveMaxScriptSize IntKey = iota
 	SieveMaxStorage    IntKey = iota
 
+	SieveMaxNotices        IntKey  = iota
+	SieveProtectedFields   ListKey = iota
+	SieveSubaddressFolders BoolKey = iota
+
 	settingCount = iota
 )
 
@@ -334,6 +338,13 @@ var catalogue = [settingCount]Definition{
 		Doc: "Largest Sieve script."},
 	SieveMaxStorage: {Name: "sieve.max_storage", Kind: KindSize, Unit: "bytes", Min: 1 * kib, Max: 1 * gib, Default: "4MiB",
 		Doc: "Space for all Sieve scripts of an account together."},
+
+	SieveMaxNotices: {Name: "sieve.max_notices", Kind: KindCount, Unit: "notices a day", Min: 0, Max: 100000, Default: "200",
+		Doc: "Notices that an account's scripts can send in 24 hours by notify; 0 is none at all."},
+	SieveProtectedFields: {Name: "sieve.protected_fields", Kind: KindList, Unit: "fields", Min: 0, Max: 100, Default: "", Check: checkFieldName,
+		Doc: "Header fields that scripts may neither add nor delete, besides those that say where a message comes from and how it was judged. A * at the end stands for all names that begin so; Subject can always be changed."},
+	SieveSubaddressFolders: {Name: "sieve.subaddress_folders", Kind: KindBool, Unit: "switch", Default: "false",
+		Doc: "Whether mail for user+folder@ goes into the folder of that name, if the user has one, where no script says otherwise."},
 }
 
 // maxScore is the highest threshold, in hundredths.
@@ -449,4 +460,15 @@ func checkNetwork(s string) error {
 		return nil
 	}
 	return fmt.Errorf("%q is not an address or network; write one such as 192.0.2.1 or 2001:db8::/32", s)
+}
+
+func checkFieldName(s string) error {
+	ok := s != "" && len(s) <= 100
+	for i := 0; i < len(s); i++ {
+		ok = ok && s[i] > ' ' && s[i] < 0x7f && s[i] != ':'
+	}
+	if !ok {
+		return fmt.Errorf("%q is no name of a header field; write one such as List-Id, without a colon", s)
+	}
+	return nil
 }
