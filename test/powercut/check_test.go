@@ -55,7 +55,7 @@ func (tr *trial) readBox(c *session, p *person, name string) (*found, error) {
 	for _, m := range a.messages() {
 		id, l := tr.ledger.get(m.text)
 		switch {
-		case l != nil && !l.intact(m.text):
+		case l != nil && !l.intact(plain(name, m.text)):
 			tr.t.Errorf("%s %s: UID %d is not letter %d as it was sent", p.address, name, m.uid, id)
 		case l == nil && (id != 0 || !strings.HasPrefix(string(m.text), "Return-Path: <>")):
 			tr.t.Errorf("%s %s: UID %d is no letter of ours: %.200q", p.address, name, m.uid, m.text)
@@ -95,6 +95,7 @@ func (tr *trial) check() {
 			maps.Copy(arrived[p], o.check(there))
 		}
 	}
+	tr.filtered.check(tr)
 	for _, d := range tr.ledger.open() {
 		tr.checkDelivery(d, queued, arrived)
 	}
@@ -208,6 +209,12 @@ func (tr *trial) checkDelivery(d *delivery, queued map[string]int, arrived map[*
 		if l.far != "" {
 			look(queued[l.far] > 0, "%s in the queue", l.far)
 		}
+		if l.filtered {
+			for _, name := range filteredInto {
+				look(tr.filtered.seen[name][l.id], "letter %d in %s of %s", l.id, name, tr.filtered.address)
+			}
+			look(queued[l.onward()] > 0, "%s in the queue", l.onward())
+		}
 		if l.near != "" {
 			look(queued[l.near] > 0 || tr.near.times(l.id) > 0, "%s in the queue or gone", l.near)
 		}
@@ -242,6 +249,12 @@ func (tr *trial) checkQueue(queued map[string]int) {
 			if l.near != "" && queued[l.near] > 1 {
 				tr.t.Errorf("%s is in the queue %d times", l.near, queued[l.near])
 			}
+			sentOn := queued[l.onward()]
+			mayBe := d.fate == unknown && d.again != nil && sentOn == 1 // it will be sent again, and shall not leave twice
+			if l.filtered && !mayBe && (sentOn == 1) != (d.fate == accepted) || sentOn > 1 {
+				tr.t.Errorf("%s is in the queue %d times", l.onward(), sentOn)
+			}
+			delete(queued, l.onward())
 			delete(queued, l.far)
 			delete(queued, l.near)
 		}
@@ -301,7 +314,7 @@ func (tr *trial) finish() {
 	for _, d := range tr.ledger.all() {
 		for _, l := range d.letters {
 			want := 0
-			for _, a := range []string{l.far, l.near} {
+			for _, a := range []string{l.far, l.near, l.onward()} {
 				if a != "" && d.fate == accepted {
 					want++
 				}

@@ -44,6 +44,8 @@ type letter struct {
 	flags string
 	// far and near are its recipients elsewhere: the far one cannot be reached, the near one can.
 	far, near string
+	// filtered: it is for the person with the script too.
+	filtered bool
 	// told is where APPEND said that it is.
 	told uidKey
 }

@@ -201,6 +201,7 @@ func (w *world) step() error {
 	to := w.tr.somePeople(w.r)
 	d := &delivery{from: "someone@sender.example"}
 	l, text := w.tr.ledger.write(w.r, d, d.from, to...)
+	l.filtered = w.r.IntN(4) == 0
 	d.again = text
 	if w.tr.doomed && w.r.IntN(15) == 0 {
 		w.tr.count("smtp left without an answer")
@@ -237,6 +238,7 @@ func (s *submitter) step() error {
 		to = s.tr.somePeople(s.r)
 	}
 	l, text := s.tr.ledger.write(s.r, &delivery{}, s.p.address, to...)
+	l.filtered = s.r.IntN(4) == 0
 	if kind >= 5 {
 		l.far = fmt.Sprintf("m%d@%s", l.id, farDomain)
 	}
@@ -266,6 +268,9 @@ func (n *letter) recipients() []string {
 		if a != "" {
 			to = append(to, a)
 		}
+	}
+	if n.filtered {
+		to = append(to, "dave@example.test")
 	}
 	return to
 }

@@ -67,6 +67,8 @@ type trial struct {
 	near   *receiver
 	ledger *ledger
 	people []*person
+	// filtered is one more, whose mail passes a script.
+	filtered *filtered
 
 	// crashing is set from before a crash until the server runs again: errors mean nothing then.
 	crashing atomic.Bool
@@ -103,6 +105,7 @@ func newTrial(t *testing.T, data string) *trial {
 	}
 	tr.server.Postern("settings", "set", "outbound.enabled", "false")
 	tr.addPeople()
+	tr.addFiltered()
 	return tr
 }
 
@@ -362,7 +365,7 @@ func listenAsNear(t *testing.T, ledger *ledger) *receiver {
 	server := &smtpd.Server{Appname: "near", Hostname: "mx.near.example", DisableReverseDNS: true,
 		Handler: func(_ net.Addr, _ string, to []string, data []byte) error {
 			id, letter := ledger.get(data)
-			if letter == nil || !letter.intact(data) || len(to) != 1 || !slices.Contains([]string{letter.near, letter.far}, to[0]) {
+			if letter == nil || !letter.intact(data) || len(to) != 1 || !slices.Contains([]string{letter.near, letter.far, letter.onward()}, to[0]) {
 				t.Errorf("letter %d left changed, to %q", id, to)
 			}
 			r.mu.Lock()
