@@ -17,7 +17,7 @@ func (c *command) sieve() *cobra.Command {
 		`Sieve is the language in which people say what is to become of their mail: into which mailbox, on to whom, answered,
 refused. "check" and "run" need no server, and change nothing. The others are about the scripts that the server keeps: users' own,
 which they change themselves by ManageSieve, and those of a domain and of the server, which are run before and after them.`,
-		c.sieveCheck(), c.sieveRun(), c.sieveList(), c.sieveShow(), c.sievePut(), c.sieveActivate(), c.sieveDeactivate(), c.sieveRename(), c.sieveDelete())
+		c.sieveCheck(), c.sieveRun(), c.sieveList(), c.sieveShow(), c.sievePut(), c.sieveActivate(), c.sieveDeactivate(), c.sieveRename(), c.sieveDelete(), c.sieveTrace())
 }
 
 // maxScript bounds what is read of a script.

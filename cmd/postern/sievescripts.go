@@ -29,9 +29,6 @@ func (w *whose) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&w.global, "global", false, "those that others include with include :global")
 }
 
-// given reports whether any of the flags is.
-func (w *whose) given() bool { return *w != whose{} }
-
 // role is the one that is named, "" for none.
 func (w *whose) role() (role string, err error) {
 	for name, given := range map[string]bool{"before": w.before, "after": w.after, "global": w.global} {

@@ -119,7 +119,7 @@ func TestACheckFollowsIncludes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for kind, pair := range map[string][2]string{"mistakes": {c.mistakes, told(mistakes)}, "warnings": {c.warnings, told(warnings)}} {
+		for kind, pair := range map[string][2]string{"mistakes": {c.mistakes, texts(mistakes)}, "warnings": {c.warnings, texts(warnings)}} {
 			if want, got := pair[0], pair[1]; want == "" && got != "" || !strings.Contains(got, want) {
 				t.Errorf("%s: the %s are %q, want %q", c.script, kind, got, want)
 			}
@@ -127,7 +127,7 @@ func TestACheckFollowsIncludes(t *testing.T) {
 	}
 }
 
-func told(problems sieve.Problems) string {
+func texts(problems sieve.Problems) string {
 	var list []string
 	for _, p := range problems {
 		list = append(list, p.Error())

@@ -154,6 +154,8 @@ type Result struct {
 	sieve.Outcome
 	// Failures are the scripts that failed.
 	Failures []Failure
+	// Story is how they went, step by step.
+	Story *verdict.Run
 }
 
 // Failure is a script that did not come to its end, or could not be run at all. The message is kept as if it had not been there.
@@ -182,11 +184,14 @@ func (p *Plan) Run(ctx context.Context, m *Mail) Result {
 		}
 	}
 	h := &host{Filters: p.filters, account: p.account, mail: m}
+	story := p.newStory()
 	r.Outcome = sequence.Run(ctx, sieve.Job{
 		Message:  sieve.Message{Parsed: m.Parsed, Content: m.Content, Size: m.Size, Header: m.Header, Flags: m.Flags},
 		Envelope: m.Envelope, Change: m.Change, Host: h, Budget: sieve.Budget{Redirects: MaxRedirects}, Delimiters: m.Delimiters,
 		Edits: edits(p.filters.Protected()),
+		Trace: story.step,
 	})
+	r.Story = story.Run(r.Cost.Steps)
 	for _, err := range unjoined(r.Err) {
 		r.Failures = append(r.Failures, p.failed(err))
 	}

@@ -25,6 +25,7 @@ type sifting struct {
 	refusals []refusal
 	onward   int // addresses that scripts sent the message on to
 	noticed  int // addresses that scripts have told of it
+	told     int // bytes that the trace of the judgement has of scripts
 }
 
 // filter has the recipients' scripts say what becomes of their copies. A refusal is for the sender: nobody takes the message, and
@@ -137,6 +138,9 @@ func (y *sifted) carryOut(ctx context.Context, result *filter.Result) error {
 	c := &y.p.plan.accounts[y.i]
 	if r := y.recipient(*c); r != nil {
 		r.Mailbox, r.FiledBy = "", ""
+		if story := result.Story; story != nil && y.traceHas(len(story.Steps)) {
+			r.Run = story
+		}
 	}
 	lost := false // the copy would be nowhere, though nobody wants that
 	for _, a := range result.Actions {
@@ -213,11 +217,25 @@ func flagWords(flags []string) string {
 	return " with " + strings.Join(flags, " ")
 }
 
+// traceHas reports whether the trace has room for so many bytes more of what scripts did: it is one for all recipients, who may be
+// many.
+func (x *sifting) traceHas(n int) bool {
+	const atMost = 1 << 20
+	if x.told+n > atMost {
+		return false
+	}
+	x.told += n
+	return true
+}
+
 // note tells the judgement's trace what was done with the copy.
 func (y *sifted) note(format string, args ...any) {
 	if r := y.recipient(y.p.plan.accounts[y.i]); r != nil {
 		const atMost = 500
 		text := foldedLine(fmt.Sprintf(format, args...))
+		if !y.traceHas(min(len(text), atMost)) {
+			return
+		}
 		r.Scripts = append(r.Scripts, strings.ToValidUTF8(text[:min(len(text), atMost)], ""))
 	}
 }

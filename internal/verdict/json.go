@@ -100,6 +100,33 @@ func appendRecipient(b []byte, r *Recipient) []byte {
 		}
 		b = append(b, ']')
 	}
+	if r.Run != nil {
+		b = appendRun(append(b, `,"run":`...), r.Run)
+	}
+	return append(b, '}')
+}
+
+func appendRun(b []byte, r *Run) []byte {
+	b = append(b, `{"scripts":`...)
+	if r.Scripts == nil {
+		b = append(b, "null"...)
+	} else {
+		b = append(b, '[')
+		for i := range r.Scripts {
+			s := &r.Scripts[i]
+			b = appendField(separate(b, i), `{"name":`, s.Name)
+			b = appendOptional(b, `,"owner":`, s.Owner)
+			b = appendOptional(b, `,"role":`, s.Role)
+			b = appendField(b, `,"version":`, s.Version)
+			b = append(b, '}')
+		}
+		b = append(b, ']')
+	}
+	b = appendField(b, `,"steps":`, r.Steps)
+	if r.More != 0 {
+		b = appendNumber(b, `,"more":`, int64(r.More))
+	}
+	b = appendNumber(b, `,"cost":`, int64(r.Cost))
 	return append(b, '}')
 }
 

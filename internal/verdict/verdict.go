@@ -152,6 +152,8 @@ type Recipient struct {
 	FiledBy string `json:"filed_by,omitempty"`
 	// Scripts are what the recipient's scripts did, one by one: "main, line 4: fileinto Lists".
 	Scripts []string `json:"scripts,omitempty"`
+	// Run is how these came to do it; nil where none was run.
+	Run *Run `json:"run,omitempty"`
 }
 
 // Trace is the whole story of one message's judgement.

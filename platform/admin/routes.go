@@ -120,7 +120,7 @@ func routes() []route {
 		out("GET", "/v1/settings/{name}", "getSetting", "One setting.", (*Backend).getSetting),
 		in("PUT", "/v1/settings/{name}", "setSetting", "Change a setting; it is in force at once.", http.StatusOK, (*Backend).setSetting),
 		out("DELETE", "/v1/settings/{name}", "resetSetting", "Give a setting its default again.", (*Backend).resetSetting),
-	}, slices.Concat(spamRoutes(), learningRoutes(), scriptRoutes())...)
+	}, slices.Concat(spamRoutes(), learningRoutes(), scriptRoutes(), storyRoutes())...)
 }
 
 // enums are the texts that fields of these types can have, for the document.
