@@ -183,3 +183,40 @@ func TestAMarkIsFreshOnceUntilItRunsOut(t *testing.T) {
 		})
 	}
 }
+
+func TestHowScriptsWentIsWrittenDown(t *testing.T) {
+	f, _ := newFilters(t, onSQLite(t))
+	f.keep(t, scripts.Owner{}, "main", "keep;")
+	f.keep(t, scripts.Of(1), "part", `require "ihave"; if true { error "no"; }`)
+	f.put(t, scripts.Owner{Domain: "example.test", Role: scripts.Before}, "first", "if size :over 1K { discard; }")
+	f.put(t, scripts.Of(1), "main", `require "include"; if not header :is "subject" "hello" { stop; } else { include :global "main"; }`+"\n"+`include "part";`)
+	story := f.run(t).Story
+	var names []string
+	for _, s := range story.Scripts {
+		names = append(names, strings.TrimSpace(s.Owner+" "+s.Role+" "+s.Name))
+	}
+	if got := strings.Join(names, ", "); got != "example.test before first, main, server global main, part" {
+		t.Errorf("the scripts are %s", got)
+	}
+	if want := "#0 1:size- #1 1:header+ 1:not- 1:include #2 1:keep #1 2:include #3 1:true+ 1:error"; story.Steps != want || story.Cost == 0 {
+		t.Errorf("the steps are %s, want %s", story.Steps, want)
+	}
+}
+
+func BenchmarkRunWithItsStory(b *testing.B) {
+	f, _ := newFilters(b, onSQLite(b))
+	f.put(b, scripts.Of(1), "main", strings.Repeat("if header :contains \"list-id\" \"example\" { discard; }\n", 30))
+	plan, err := f.For(b.Context(), 1, "example.test")
+	if err != nil {
+		b.Fatal(err)
+	}
+	content := strings.NewReader("From: a@example.org\r\nSubject: hello\r\n\r\nHello.\r\n")
+	parsed, err := message.Parse(content, content.Size(), message.DefaultLimits)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		plan.Run(b.Context(), &Mail{Parsed: parsed, Content: content, Size: content.Size(), Domain: "example.test"})
+	}
+}

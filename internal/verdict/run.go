@@ -66,6 +66,9 @@ func (r *Recorder) Step(s RunStep) {
 		r.run.More++
 		return
 	}
+	if r.steps == nil {
+		r.steps = make([]byte, 0, 512) // a run of thirty rules
+	}
 	before := len(r.steps)
 	if r.at != s.Script+1 {
 		r.steps = strconv.AppendInt(append(r.word(), '#'), int64(s.Script), 10)
