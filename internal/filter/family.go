@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"postern/internal/scripts"
@@ -57,6 +58,19 @@ type member struct {
 	owner   scripts.Owner
 	name    string // as the owner calls it
 	version scripts.Version
+}
+
+// familyVersion is another whenever a script, or one that it includes, is.
+func familyVersion(v scripts.Version, members map[relative]member) scripts.Version {
+	if len(members) == 0 {
+		return v
+	}
+	versions := []string{string(v[:])}
+	for _, m := range members {
+		versions = append(versions, string(m.version[:]))
+	}
+	slices.Sort(versions[1:])
+	return scripts.Version(markOf(versions...))
 }
 
 // library gives the scripts that one includes while it is compiled, and notes which these are.

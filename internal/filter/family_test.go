@@ -146,3 +146,24 @@ func BenchmarkAScriptThatIncludesOthers(b *testing.B) {
 		}
 	}
 }
+
+func TestAFailureIsAnotherWhenAnIncludedScriptIs(t *testing.T) {
+	f, _ := newFilters(t, onSQLite(t))
+	f.put(t, scripts.Of(1), "main", including+`include "part";`)
+	fails := func(text string) Mark {
+		t.Helper()
+		f.keep(t, scripts.Of(1), "part", text)
+		r := f.run(t)
+		if len(r.Failures) != 1 {
+			t.Fatalf("%s: failures: %+v", text, r.Failures)
+		}
+		return r.Failures[0].Mark()
+	}
+	one := fails(`require "ihave"; error "a";`)
+	if fails(`require "ihave"; error "b";`) == one {
+		t.Error("the owner is not told that another version fails too")
+	}
+	if fails(`require "ihave"; error "a";`) != one {
+		t.Error("the owner is told twice of the same")
+	}
+}

@@ -162,7 +162,7 @@ type Result struct {
 type Failure struct {
 	Owner   scripts.Owner
 	Name    string
-	Version scripts.Version
+	Version scripts.Version // of the script with all that it includes
 	// Reason is for people, with the line.
 	Reason string
 }
@@ -218,7 +218,7 @@ func (p *Plan) failed(err error) Failure {
 }
 
 func (one *part) failure(err error) Failure {
-	return Failure{Owner: one.owner, Name: one.name, Version: one.version, Reason: err.Error()}
+	return Failure{Owner: one.owner, Name: one.name, Version: familyVersion(one.version, one.members), Reason: err.Error()}
 }
 
 // unjoined gives the errors that errors.Join put together.
