@@ -138,7 +138,7 @@ func TestAScriptThatFailsLeavesTheHeaderAsItWas(t *testing.T) {
 }
 
 func TestFieldsThatAreProtectedAreLeftAlone(t *testing.T) {
-	policy := EditPolicy{NoAdd: []string{"X-Seal", "subject"}, NoDelete: []string{"x-a", "Subject"}}
+	policy := EditPolicy{NoAdd: []string{"x-S*", "subject"}, NoDelete: []string{"x-a", "Subject", "*"}}
 	const script = "require \"editheader\";\naddheader \"x-seal\" \"1\"; deleteheader \"X-A\"; deleteheader \"Auto-Submitted\"; deleteheader \"subject\"; addheader \"Subject\" \"y\";"
 	s, err := Compile([]byte(script), Options{Edits: policy})
 	if err != nil {

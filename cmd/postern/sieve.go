@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"postern/internal/filter"
 	"postern/sieve"
 	"postern/sieve/grammar"
 )
@@ -117,7 +118,7 @@ func globalFlag(cmd *cobra.Command, global *string) {
 }
 
 func checkScript(name, global string, source []byte) (checked, error) {
-	script, err := sieve.Compile(source, sieve.Options{Name: name, Include: beside(name, global), Lenient: true})
+	script, err := sieve.Compile(source, sieve.Options{Name: name, Edits: filter.Edits(nil), Include: beside(name, global), Lenient: true})
 	var problems sieve.Problems
 	if errors.As(err, &problems) {
 		return mistaken(name, problems), nil

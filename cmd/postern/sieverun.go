@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"postern/internal/filter"
 	"postern/internal/message"
 	"postern/sieve"
 )
@@ -67,7 +68,7 @@ func (c *command) trySieve(ctx context.Context, t trial) error {
 	if err != nil {
 		return err
 	}
-	script, err := sieve.Compile(source, sieve.Options{Name: t.script, Include: beside(t.script, t.global)})
+	script, err := sieve.Compile(source, sieve.Options{Name: t.script, Edits: filter.Edits(nil), Include: beside(t.script, t.global)})
 	var problems sieve.Problems
 	if errors.As(err, &problems) {
 		one := mistaken(t.script, problems)
@@ -137,7 +138,8 @@ func (c *command) job(t trial) (sieve.Job, error) {
 	if e.To == "" {
 		e.To = firstAddress(parsed.Envelope.To)
 	}
-	return sieve.Job{Message: sieve.Message{Parsed: parsed, Content: r, Size: int64(len(body))}, Envelope: e, Host: newBench(t.mailboxes, e.To)}, nil
+	return sieve.Job{Message: sieve.Message{Parsed: parsed, Content: r, Size: int64(len(body))}, Envelope: e, Edits: filter.Edits(nil),
+		Host: newBench(t.mailboxes, e.To)}, nil
 }
 
 func firstAddress(list []message.Mailbox) string {

@@ -163,7 +163,7 @@ func (f *Filters) Check(ctx context.Context, o scripts.Owner, name string, sourc
 	if clean, err := scripts.CleanName(name); err == nil && o.Role == scripts.Own {
 		l.draft = &draft{o, clean, source}
 	}
-	s, err := sieve.Compile(source, sieve.Options{Edits: edits(f.Protected()), Include: l.include, Lenient: true})
+	s, err := sieve.Compile(source, sieve.Options{Edits: Edits(f.Protected()), Include: l.include, Lenient: true})
 	if l.trouble != nil {
 		return nil, nil, l.trouble
 	}

@@ -188,7 +188,7 @@ func (p *Plan) Run(ctx context.Context, m *Mail) Result {
 	r.Outcome = sequence.Run(ctx, sieve.Job{
 		Message:  sieve.Message{Parsed: m.Parsed, Content: m.Content, Size: m.Size, Header: m.Header, Flags: m.Flags},
 		Envelope: m.Envelope, Change: m.Change, Host: h, Budget: sieve.Budget{Redirects: MaxRedirects}, Delimiters: m.Delimiters,
-		Edits: edits(p.filters.Protected()),
+		Edits: Edits(p.filters.Protected()),
 		Trace: story.step,
 	})
 	r.Story = story.Run(r.Cost.Steps)

@@ -220,3 +220,32 @@ func BenchmarkRunWithItsStory(b *testing.B) {
 		plan.Run(b.Context(), &Mail{Parsed: parsed, Content: content, Size: content.Size(), Domain: "example.test"})
 	}
 }
+
+func TestNoticesOfADayAreCountedByAccount(t *testing.T) {
+	for name, url := range map[string]func(testing.TB) string{"sqlite": onSQLite, "postgres": testpg.Database} {
+		t.Run(name, func(t *testing.T) {
+			f, now := newFilters(t, url(t))
+			remember := func(account int64, m Mark) {
+				t.Helper()
+				if err := f.DB.Write(t.Context(), func(tx *db.Tx) error { return f.RememberAnewTx(tx, account, m, time.Hour) }); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for i := range 20 {
+				remember(1, NoticeMark("1 mailto:a@example.org", [32]byte{byte(i)}))
+				remember(1, markOf("duplicate", string(rune(i))))
+			}
+			remember(1, NoticeMark("2 mailto:a@example.org", [32]byte{1}))
+			remember(2, NoticeMark("2 mailto:a@example.org", [32]byte{1}))
+			for account, want := range map[int64]int64{1: 21, 2: 1, 3: 0} {
+				if n, err := f.Noticed(t.Context(), account); n != want || err != nil {
+					t.Errorf("account %d has %d notices instead of %d, %v", account, n, want, err)
+				}
+			}
+			now.Advance(time.Hour)
+			if n, err := f.Noticed(t.Context(), 1); n != 0 || err != nil {
+				t.Errorf("when they have run out there are %d, %v", n, err)
+			}
+		})
+	}
+}
