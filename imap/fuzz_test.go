@@ -191,6 +191,7 @@ func fuzzTruth(t *testing.T, w *world, account *store.Account) {
 }
 
 var fuzzSeeds = []string{
+	"1 SETMETADATA INBOX (/shared/comment {3+}\na\nb /private/x \"y\")\n2 GETMETADATA (MAXSIZE 2 DEPTH infinity) INBOX /shared\n3 SETMETADATA \"\" (/shared/comment NIL)\n4 GETMETADATA \"\" (/shared/comment /private/x)\n",
 	"1 CAPABILITY\n2 NOOP\n3 ID NIL\n4 LOGOUT\n",
 	"1 LOGIN a b\n2 LOGIN {1+}\na {1+}\nb\n3 AUTHENTICATE PLAIN\n*\n4 AUTHENTICATE SCRAM-SHA-256 biwsbj1hLHI9Yg==\nxxx\n",
 	"1 SELECT INBOX\n2 FETCH 1:* (FLAGS UID ENVELOPE BODYSTRUCTURE INTERNALDATE RFC822.SIZE MODSEQ)\n3 FETCH 2 (BODY[] BODY[1] BODY[4.HEADER] BINARY[2]<1.2> BINARY.SIZE[1] BODY[HEADER.FIELDS (Subject)])\n",

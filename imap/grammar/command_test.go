@@ -125,6 +125,13 @@ func TestCommandsAreRead(t *testing.T) {
 		{`GETQUOTAROOT INBOX`, &GetQuotaRoot{"INBOX"}},
 		{`SETQUOTA "" (storage 512 MESSAGE 100)`, &SetQuota{Limits: []QuotaLimit{{"STORAGE", 512}, {"MESSAGE", 100}}}},
 		{`SETQUOTA root ()`, &SetQuota{Root: "root"}},
+		{`GETMETADATA "" /shared/comment`, &GetMetadata{Entries: []string{"/shared/comment"}}},
+		{`GETMETADATA (MAXSIZE 1024 DEPTH infinity) inbox (/Shared/A "/private/b")`,
+			&GetMetadata{Mailbox: "INBOX", Entries: []string{"/shared/a", "/private/b"}, Depth: DepthInfinity, Limited: true, MaxSize: 1024}},
+		{`GETMETADATA INBOX (DEPTH 1) (/private/filters/values)`, &GetMetadata{Mailbox: "INBOX", Entries: []string{"/private/filters/values"}, Depth: DepthOne}},
+		{`GETMETADATA (DEPTH 0) x /a`, &GetMetadata{Mailbox: "x", Entries: []string{"/a"}}},
+		{"SETMETADATA INBOX (/private/Comment \"My new\" /shared/x NIL /shared/y {2+}\r\n\r\n /shared/z ~{3+}\r\na\x00b /shared/e \"\")", &SetMetadata{Mailbox: "INBOX",
+			Entries: []MetadataValue{{"/private/comment", []byte("My new")}, {"/shared/x", nil}, {"/shared/y", []byte("\r\n")}, {"/shared/z", []byte("a\x00b")}, {"/shared/e", []byte{}}}}},
 
 		{`STORE 1 FLAGS ()`, &Store{Set: set(1, 1)}},
 		{`STORE 1 +FLAGS NIL`, &Store{Set: set(1, 1), Mode: StoreAdd, Flags: []string{"NIL"}}},

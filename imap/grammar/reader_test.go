@@ -522,6 +522,8 @@ var commandCorpus = []string{
 	"a APPEND x (\\Seen) \"01-Jan-2020 00:00:00 +0000\" {3}\r\nabc {2+}\r\nxy\r\n",
 	"a APPEND x UTF8 (~{3+}\r\nabc)\r\n",
 	"a LOGIN {1}\r\na {1+}\r\nb\r\n",
+	"a GETMETADATA (MAXSIZE 5 DEPTH 1) \"\" (/shared/a /private/b)\r\n", "a GETMETADATA x (DEPTH infinity) /a\r\n",
+	"a SETMETADATA x (/shared/a NIL /private/b ~{2+}\r\n\x00x /c \"y\")\r\n",
 	"a SELECT INBOX (CONDSTORE QRESYNC (1 2 1:3,7 (1,2 3,4)))\r\n",
 	"a LIST (SUBSCRIBED) \"\" (a% *b) RETURN (STATUS (MESSAGES) CHILDREN)\r\n",
 	"a FETCH 1:*,5 (FLAGS BODY.PEEK[1.2.HEADER.FIELDS (From \"To\")]<0.100> BINARY[1] ENVELOPE) (CHANGEDSINCE 5)\r\n",

@@ -67,8 +67,8 @@ type Queue struct {
 	signal  chan struct{}
 	cancel  context.CancelFunc
 	done    chan struct{}
-	// failures are how often the first message of a row failed, by the row's id. Only the worker uses it.
-	failures map[int64]int
+	// troubles are of rows, by their ids. Only the worker uses them.
+	troubles map[int64]trouble
 
 	stale   atomic.Bool // waiting may have parted from the database
 	mu      sync.Mutex
@@ -78,7 +78,7 @@ type Queue struct {
 
 // New opens the queue. What happens is written down from now on, and looked at after Start.
 func New(o Options) *Queue {
-	q := &Queue{Options: o, signal: make(chan struct{}, 1), done: make(chan struct{}), failures: map[int64]int{},
+	q := &Queue{Options: o, signal: make(chan struct{}, 1), done: make(chan struct{}), troubles: map[int64]trouble{},
 		waiting: map[store.AccountID]int64{}, full: map[store.AccountID]bool{}}
 	q.stale.Store(true)
 	o.DB.OnUncertain(func() { q.stale.Store(true) })

@@ -135,45 +135,64 @@ func (r *queued) first(atMost int) (list []Message) {
 	return list
 }
 
-// carry runs the scripts for the first messages of a row and does what they want. After a failure the messages are tried one by
-// one, so that one of them cannot keep the others waiting; it is given up in the end.
+// trouble is what a row has of messages whose scripts could not be carried out.
+type trouble struct {
+	singly int // messages that are tried one by one
+	tries  int // of the first of them
+}
+
+// carry runs the scripts for the first messages of a row and does what they want. If that fails the messages are tried one by one,
+// so that one of them does not keep the others waiting; in the end it is given up.
 func (q *Queue) carry(ctx context.Context, r *queued) error {
+	wrong, alone := q.troubles[r.id]
 	atMost := batchMessages
-	if q.failures[r.id] > 0 {
+	if alone {
 		atMost = 1
 	}
 	messages := r.first(atMost)
+	err := q.together(ctx, r, messages)
+	switch {
+	case err == nil && !alone, ctx.Err() != nil, errors.Is(err, db.ErrClosed):
+		return err
+	case len(messages) > 1:
+		q.troubles[r.id] = trouble{singly: len(messages)}
+		return nil
+	case err != nil && wrong.tries+1 < tries:
+		wrong.tries++
+		q.troubles[r.id] = trouble{max(1, wrong.singly), wrong.tries}
+		return err
+	case err != nil:
+		q.Log.Error("a Sieve script cannot be run for a message; it is left as it is", "message", r.String(), "error", err)
+		if err := q.settle(ctx, r, len(messages), nil); err != nil {
+			return err
+		}
+	}
+	if wrong.singly--; wrong.singly <= 0 {
+		delete(q.troubles, r.id)
+		return nil
+	}
+	q.troubles[r.id] = trouble{singly: wrong.singly}
+	return nil
+}
+
+// together looks at messages and does for all of them what is to be done, or nothing.
+func (q *Queue) together(ctx context.Context, r *queued, messages []Message) error {
 	var effects []Effect
 	defer func() {
 		for _, e := range effects {
 			e.Discard()
 		}
 	}()
-	err := func() error {
-		for _, m := range messages {
-			e, err := q.look(ctx, m)
-			if err != nil {
-				return err
-			}
-			if e != nil {
-				effects = append(effects, e)
-			}
+	for _, m := range messages {
+		e, err := q.look(ctx, m)
+		if err != nil {
+			return err
 		}
-		return q.settle(ctx, r, len(messages), effects)
-	}()
-	if err == nil {
-		delete(q.failures, r.id)
-		return nil
+		if e != nil {
+			effects = append(effects, e)
+		}
 	}
-	if ctx.Err() != nil {
-		return err
-	}
-	if q.failures[r.id]++; q.failures[r.id] <= tries {
-		return err
-	}
-	q.Log.Error("a Sieve script cannot be run for a message; it is left as it is", "message", r.String(), "error", err)
-	delete(q.failures, r.id)
-	return q.settle(ctx, r, 1, nil)
+	return q.settle(ctx, r, len(messages), effects)
 }
 
 // look runs the scripts for one message. One on which they panic is left as it is.

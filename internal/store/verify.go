@@ -42,7 +42,7 @@ func (d Damage) String() string {
 
 // Report is what [Store.Verify] found.
 type Report struct {
-	Checked int // records: mailboxes, messages, originals, tombstones, blobs
+	Checked int // records: mailboxes, messages, originals, tombstones, annotations, blobs
 	Damage  []Damage
 }
 
@@ -119,7 +119,7 @@ type original struct{ account, blob, refs, size int64 }
 func (v *verifier) structure() error {
 	return v.s.db.View(v.ctx, func(tx *db.ReadTx) error {
 		err := tx.QueryRow(`SELECT (SELECT count(*) FROM messages) + (SELECT count(*) FROM originals) + (SELECT count(*) FROM mailboxes) +
-			(SELECT count(*) FROM tombstones) + (SELECT count(*) FROM blobs)`).Scan(&v.total)
+			(SELECT count(*) FROM tombstones) + (SELECT count(*) FROM annotations) + (SELECT count(*) FROM blobs)`).Scan(&v.total)
 		if err != nil {
 			return err
 		}
@@ -142,8 +142,32 @@ func (v *verifier) structure() error {
 		if err := v.references(tx, originals, blobs); err != nil {
 			return err
 		}
+		if err := v.annotations(tx); err != nil {
+			return err
+		}
 		return v.tombstones(tx)
 	})
+}
+
+// annotations checks their checksums, and that the mailboxes are there.
+func (v *verifier) annotations(tx *db.ReadTx) error {
+	return each(tx, func(scan func(...any) error) error {
+		var account, mailbox, crc int64
+		var entry string
+		var value []byte
+		if err := scan(&account, &mailbox, &entry, &crc, &value); err != nil {
+			return err
+		}
+		v.checked()
+		name, known := v.names[mailbox]
+		if mailbox != 0 && !known {
+			v.damage(Damage{Account: AccountID(account)}, "annotation %s is of mailbox %d, which is not there", entry, mailbox)
+		}
+		if annotationCRC(account, mailbox, entry, value) != crc {
+			v.damage(Damage{Account: AccountID(account), Mailbox: name}, "annotation %s does not match its checksum", entry)
+		}
+		return nil
+	}, `SELECT account, mailbox, entry, crc, value FROM annotations`)
 }
 
 // originals checks the rows of originals and takes their share from the counts of blobs.
