@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"hash/fnv"
 	"io"
+	"slices"
 	"testing"
 
 	"postern/antispam/bayes"
 	spamlearn "postern/antispam/learn"
+	"postern/internal/db"
 	"postern/internal/settings"
+	"postern/internal/store"
 )
 
 // teachable has the world's accounts teach, word by word.
@@ -40,8 +43,28 @@ func wordToken(word string) bayes.Token {
 	return bayes.Token(h.Sum64())
 }
 
-func TestJunkTeachesTheSpamFilter(t *testing.T) {
-	w := newWorld(t)
+// watcher is a journal in which every mailbox is watched.
+type watcher struct{ causes []string }
+
+func (w *watcher) Watches(store.AccountID) bool { return true }
+
+func (w *watcher) HappenedTx(_ *db.Tx, h store.Happening) error {
+	w.causes = append(w.causes, h.Cause.String())
+	return nil
+}
+
+func TestJunkTeachesTheSpamFilter(t *testing.T) { testJunkTeaches(t, newWorld(t)) }
+
+func TestJunkTeachesTheSpamFilterWhereScriptsWatch(t *testing.T) {
+	w, j := newWorld(t), &watcher{}
+	w.store.Record(j)
+	testJunkTeaches(t, w)
+	if want := []string{"COPY", "COPY", "FLAG", "FLAG", "FLAG"}; !slices.Equal(j.causes, want) {
+		t.Errorf("scripts are to run for %v, not %v", j.causes, want)
+	}
+}
+
+func testJunkTeaches(t *testing.T, w *world) {
 	models, lessons := teachable(t, w)
 	w.deliver("alice@example.test", "INBOX", "Subject: pills\n\nviagra\n")
 	w.deliver("alice@example.test", "INBOX", "Subject: dinner\n\ntomorrow\n")

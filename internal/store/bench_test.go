@@ -307,3 +307,22 @@ func BenchmarkExpunge(b *testing.B) {
 	}
 	perMessage(b, benchTransfer)
 }
+
+// BenchmarkStoreWatched is one change of a flag, where a journal asks for nothing and where it is told.
+func BenchmarkStoreWatched(b *testing.B) {
+	for name, watched := range map[string]bool{"unwatched": false, "watched": true} {
+		b.Run(name, func(b *testing.B) {
+			f := onSQLite(b)
+			f.Record(&journal{others: watched})
+			a := f.account(1)
+			f.deliver(1, "INBOX", letter("one", 100))
+			v := f.view(a, "INBOX")
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if _, err := v.Store(ctx, StoreOp{UIDs: []uint32{1}, Mode: []StoreMode{Add, Remove}[i%2], Flags: []string{`\Flagged`}}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

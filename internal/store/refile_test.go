@@ -159,14 +159,16 @@ func TestWhatAScriptWantsIsDoneAndNotToldAgain(t *testing.T) {
 
 func TestAnnotationsAreKeptAndGoWithTheirMailbox(t *testing.T) {
 	onBoth(t, func(t *testing.T, f *fixture) {
-		a, b := f.account(1), f.account(2)
+		a := f.account(1)
+		f.account(2)
 		binary := []byte("a\x00\xff")
 		set := func(mailbox string, changes ...Annotation) error { return a.Annotate(ctx, mailbox, changes) }
 		if err := errors.Join(set("Archive", Annotation{"/Shared/Comment", binary}, Annotation{"/private/empty", []byte{}}), set("", Annotation{"/shared/comment", []byte("mine")})); err != nil {
 			t.Fatal(err)
 		}
 		f.reopen()
-		a, b = f.Account(1), f.Account(2)
+		a = f.Account(1)
+		b := f.Account(2)
 		check := func(of *Account, mailbox, entry string, want []byte, there bool) {
 			t.Helper()
 			got, ok, err := of.Annotation(ctx, mailbox, entry)
