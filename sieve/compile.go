@@ -31,8 +31,6 @@ func (s *Script) Requires(extension string) bool { return s.required[extension] 
 type Options struct {
 	Name   string
 	Limits grammar.Limits
-	// Without are extensions that are not to be had.
-	Without []string
 	// Include gives the text of a script that is to be included (RFC 6609), of the account or, global, of everybody. The error
 	// is fs.ErrNotExist where there is none. Nil stands for no scripts.
 	Include func(name string, global bool) ([]byte, error)
@@ -147,9 +145,6 @@ func (c *compiler) has(extension string) bool { return extension == "" || c.requ
 
 // knows reports whether there is an extension of that name.
 func (c *compiler) knows(extension string) bool {
-	if slices.Contains(c.options.Without, extension) {
-		return false
-	}
 	if name, ok := strings.CutPrefix(extension, "comparator-"); ok {
 		_, ok = comparators[name]
 		return ok

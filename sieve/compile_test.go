@@ -109,9 +109,9 @@ func TestWarningsTellOfWhatRunsButCannotBeMeant(t *testing.T) {
 	}
 }
 
-func TestExtensionsThatAreSwitchedOffAreNotThere(t *testing.T) {
-	_, err := Compile([]byte("require \"copy\";"), Options{Without: []string{"copy"}})
-	if err == nil || !strings.Contains(err.Error(), `no extension "copy"`) {
+func TestAScriptTellsWhatItRequires(t *testing.T) {
+	_, err := Compile([]byte("require \"copies\";"), Options{})
+	if err == nil || !strings.Contains(err.Error(), `no extension "copies"`) {
 		t.Errorf("%v", err)
 	}
 	if s := compiled(t, "require [\"copy\", \"Variables\"];"); !s.Requires("copy") || !s.Requires("variables") || s.Requires("regex") {

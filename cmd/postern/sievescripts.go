@@ -15,9 +15,9 @@ import (
 
 // whose are the flags that say whose scripts are meant.
 type whose struct {
-	user, domain          string
-	server                bool
-	before, after, global bool
+	user, domain                   string
+	server                         bool
+	before, after, changed, global bool
 }
 
 func (w *whose) flags(cmd *cobra.Command) {
@@ -26,15 +26,16 @@ func (w *whose) flags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&w.server, "server", false, "those for everybody's mail")
 	cmd.Flags().BoolVar(&w.before, "before", false, "of a domain or the server, those that are run before the users' own")
 	cmd.Flags().BoolVar(&w.after, "after", false, "those that are run after them")
+	cmd.Flags().BoolVar(&w.changed, "changed", false, "those that are run for what users do with messages in their mailboxes")
 	cmd.Flags().BoolVar(&w.global, "global", false, "those that others include with include :global")
 }
 
 // role is the one that is named, "" for none.
 func (w *whose) role() (role string, err error) {
-	for name, given := range map[string]bool{"before": w.before, "after": w.after, "global": w.global} {
+	for name, given := range map[string]bool{"before": w.before, "after": w.after, "changed": w.changed, "global": w.global} {
 		switch {
 		case given && role != "":
-			return "", usage{errorf("--before, --after and --global exclude each other; give one")}
+			return "", usage{errorf("--before, --after, --changed and --global exclude each other; give one")}
 		case given:
 			role = name
 		}
@@ -76,7 +77,7 @@ func (w *whose) one() (admin.ScriptOwner, error) {
 	case o.Scope == "":
 		return o, usage{errorf("it is not said whose script is meant; give --user, --domain or --server")}
 	case o.Role == "" && w.user == "":
-		return o, usage{errorf("it is not said when the script is run; give --before or --after, or --global for one that others include")}
+		return o, usage{errorf("it is not said when the script is run; give --before, --after or --changed, or --global for one that others include")}
 	}
 	return o, nil
 }
@@ -160,8 +161,9 @@ func (c *command) sievePut() *cobra.Command {
 		Long: `Reads a script from a file, or standard input for "-", checks it with all that it includes, and keeps it. Nothing is changed if it
 has a mistake; each is named with its line and column. One that was active stays so, and is in force for the next message.
 
-Those of the server and of domains are run for the mail of all their users: --before and --after the users' own. --global are not
-run by themselves: scripts of users include them with include :global, of their domain first and else of the server.`,
+Those of the server and of domains are run for the mail of all their users: --before and --after the users' own. --changed are run for
+what their users do with messages that are in a mailbox: put them there, or change their flags (RFC 6785). --global are not run by
+themselves: scripts of users include them with include :global, of their domain first and else of the server.`,
 		Example: "  postern sieve put first first.sieve --server --before --activate\n  postern sieve put lists lists.sieve --domain example.org --global\n" +
 			"  postern sieve put main - --user alice@example.org < main.sieve",
 	}, func(cmd *cobra.Command, n admin.ScriptName, args []string) error {
@@ -199,7 +201,7 @@ func (c *command) showScript(s admin.ScriptInfo) {
 
 func (c *command) sieveActivate() *cobra.Command {
 	return scriptCommand(&cobra.Command{Use: "activate NAME", Short: "Make a script the one that is run", Args: takes(1, 1),
-		Long:    `Makes a script the one that is run, in place of the one that was. Each user, domain and the server has one at a time, before and after.`,
+		Long:    `Makes a script the one that is run, in place of the one that was. A user has one at a time; a domain and the server have one before, one after and one for changes.`,
 		Example: "  postern sieve activate main --user alice@example.org",
 	}, func(cmd *cobra.Command, n admin.ScriptName, _ []string) error {
 		return ask(cmd, c, func(ctx context.Context, a *admin.Client) (admin.ScriptInfo, error) { return a.ActivateScript(ctx, n) }, c.showScript)
@@ -219,8 +221,11 @@ func (c *command) sieveDeactivate() *cobra.Command {
 
 // runWhen says of which role scripts are.
 func runWhen(role string) string {
-	if role == "" {
+	switch role {
+	case "":
 		return ""
+	case "changed":
+		return " for what users do in their mailboxes"
 	}
 	return " " + role + " those of users"
 }

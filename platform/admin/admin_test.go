@@ -260,7 +260,7 @@ func TestEveryRouteAnswersAsTheDocumentSays(t *testing.T) {
 		{"putScript", "/v1/sieve/put", `{"scope":"server","role":"before","name":"main","content":"keep;\n  keeep;"}`, 400, `is not kept:\n  line 2, column 3: unknown command 'keeep'`},
 		{"putScript", "/v1/sieve/put", `{"scope":"alice@example.test","name":"","content":"keep;"}`, 400, `"message":"a script needs a name","fix":"give it one`},
 		{"putScript", "/v1/sieve/put", `{"scope":"alice@example.test","role":"before","name":"x","content":"keep;"}`, 400, `"fix":"leave the role out"`},
-		{"putScript", "/v1/sieve/put", `{"scope":"server","name":"x","content":"keep;"}`, 400, `"fix":"say before, after or global"`},
+		{"putScript", "/v1/sieve/put", `{"scope":"server","name":"x","content":"keep;"}`, 400, `"fix":"say before, after, changed or global"`},
 		{"putScript", "/v1/sieve/put", `{"scope":"server","role":"global","name":"x","content":"keep;","activate":true}`, 400, `global scripts are not run by themselves`},
 		{"checkScript", "/v1/sieve/check", `{"scope":"example.test","role":"after","name":"","content":"stop;\nkeep;"}`, 200, `"mistakes":[],"warnings":[{"line":2,`},
 		{"getScript", "/v1/sieve/get", `{"scope":"server","role":"before","name":"main"}`, 200, `"active":true`},

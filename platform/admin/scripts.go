@@ -23,7 +23,7 @@ type Filters interface {
 // ScriptOwner says whose scripts are meant.
 type ScriptOwner struct {
 	Scope string `json:"scope" doc:"server, a domain or a user's address."`
-	Role  string `json:"role,omitempty" doc:"Of the server's and a domain's scripts: before or after, when they are run, or global, for those that others include. Absent for a user's."`
+	Role  string `json:"role,omitempty" doc:"Of the server's and a domain's scripts: before or after, when they are run, changed, for those that are run for what is done in mailboxes, or global, for those that others include. Absent for a user's."`
 }
 
 // ScriptName says which script is meant.
@@ -111,7 +111,7 @@ func scriptRoutes() []route {
 
 // roleNames are the roles of scripts by their names here.
 func roleNames() map[string]scripts.Role {
-	return map[string]scripts.Role{"before": scripts.Before, "after": scripts.After, "global": scripts.Own}
+	return map[string]scripts.Role{"before": scripts.Before, "after": scripts.After, "changed": scripts.Changed, "global": scripts.Own}
 }
 
 // named is an owner as the API names it.
@@ -159,7 +159,7 @@ func (b *Backend) owner(in ScriptOwner) (scripts.Owner, error) {
 	case o.Account != 0 && in.Role != "":
 		return o, invalid("leave the role out", "a user's scripts have no role, such as %q", in.Role)
 	case o.Account == 0 && !known:
-		return o, invalid("say before, after or global", "%q is no role of a script of the server or a domain", in.Role)
+		return o, invalid("say before, after, changed or global", "%q is no role of a script of the server or a domain", in.Role)
 	}
 	o.Role = role
 	return o, nil
@@ -173,7 +173,7 @@ func (b *Backend) listScripts(r request, in ScriptOwner) ([]ScriptInfo, error) {
 	case err != nil:
 		return nil, err
 	case o.Account == 0 && in.Role == "":
-		for _, role := range []scripts.Role{scripts.Before, scripts.After, scripts.Own} {
+		for _, role := range []scripts.Role{scripts.Before, scripts.After, scripts.Changed, scripts.Own} {
 			o.Role = role
 			owners = append(owners, o)
 		}
@@ -199,7 +199,7 @@ func (b *Backend) listScripts(r request, in ScriptOwner) ([]ScriptInfo, error) {
 // administratorsScripts are those of the server and of all domains, of one role or of all.
 func (b *Backend) administratorsScripts(r request, role string) ([]ScriptInfo, error) {
 	if _, known := roleNames()[role]; role != "" && !known {
-		return nil, invalid("say before, after or global", "%q is no role of a script of the server or a domain", role)
+		return nil, invalid("say before, after, changed or global", "%q is no role of a script of the server or a domain", role)
 	}
 	found, err := b.Scripts.Administrators(r)
 	list := []ScriptInfo{}
