@@ -1,9 +1,7 @@
 package dkim_test
 
 import (
-	"context"
 	"errors"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,15 +9,12 @@ import (
 	"postern/dkim"
 	"postern/internal/clock"
 	"postern/internal/db"
+	"postern/internal/testdb"
 )
 
-func openKeys(t *testing.T, path string, c clock.Clock) (*db.DB, *dkim.Keys) {
+func openKeys(t *testing.T, url string, c clock.Clock) (*db.DB, *dkim.Keys) {
 	t.Helper()
-	d, err := db.Open(context.Background(), db.Options{URL: "sqlite:" + path})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = d.Close() })
+	d := testdb.Open(t, url)
 	keys, err := dkim.OpenKeys(t.Context(), d, c)
 	if err != nil {
 		t.Fatal(err)
@@ -41,9 +36,9 @@ func states(t *testing.T, keys *dkim.Keys, domain string) string {
 }
 
 func TestKeysAreKeptAndRotated(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "postern.db")
+	url := testdb.SQLite(t)
 	c := clock.NewManual(now)
-	d, keys := openKeys(t, path, c)
+	d, keys := openKeys(t, url, c)
 	write := func(fn func(tx *db.Tx) error) {
 		t.Helper()
 		if err := d.Write(t.Context(), fn); err != nil {
@@ -94,7 +89,7 @@ func TestKeysAreKeptAndRotated(t *testing.T) {
 	}
 
 	// After a restart the same keys sign.
-	d, keys = openKeys(t, path, c)
+	d, keys = openKeys(t, url, c)
 	signing, err = keys.Signing(t.Context(), "example.test")
 	if err != nil || len(signing) != 2 {
 		t.Fatalf("%v, %v", signing, err)

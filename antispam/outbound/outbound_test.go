@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,11 +20,11 @@ import (
 	"postern/internal/clock"
 	"postern/internal/db"
 	"postern/internal/settings"
-	"postern/internal/testpg"
+	"postern/internal/testdb"
 	"postern/internal/verdict"
 )
 
-func TestMain(m *testing.M) { os.Exit(testpg.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(testdb.Main(m)) }
 
 var monday = time.Date(2026, 11, 23, 9, 0, 0, 0, time.UTC)
 
@@ -50,13 +49,9 @@ func open(t testing.TB, url string) *bench {
 // start opens the database and the watch, again after stop.
 func (b *bench) start(t testing.TB) {
 	t.Helper()
-	d, err := db.Open(t.Context(), db.Options{URL: b.url})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { d.Close() })
-	b.db = d
-	b.Watch, err = Open(t.Context(), Options{DB: d, Settings: b.settings, Clock: b.clock, Alert: func(a Alert) {
+	var err error
+	b.db = testdb.Open(t, b.url)
+	b.Watch, err = Open(t.Context(), Options{DB: b.db, Settings: b.settings, Clock: b.clock, Alert: func(a Alert) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.alerts = append(b.alerts, a)
@@ -72,8 +67,6 @@ func (b *bench) stop(t testing.TB) {
 		t.Fatal(err)
 	}
 }
-
-func sqlite(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "postern.db") }
 
 func (b *bench) set(t testing.TB, name string, n int64) {
 	t.Helper()
@@ -171,7 +164,7 @@ func TestWhatPeopleSendPassesAndWhatABotSendsDoesNot(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			b := open(t, sqlite(t))
+			b := open(t, testdb.SQLite(t))
 			j := c.send(b, func(s Submission) Judgement {
 				s.Account, s.Address = 1, "alice@example.test"
 				return b.Judge(t.Context(), s)
@@ -190,7 +183,7 @@ func TestWhatPeopleSendPassesAndWhatABotSendsDoesNot(t *testing.T) {
 }
 
 func TestNoLimitHoldsNobody(t *testing.T) {
-	b := open(t, sqlite(t))
+	b := open(t, testdb.SQLite(t))
 	b.limits(t, nil)
 	for i := range 5000 {
 		b.Bounced(1)
@@ -262,7 +255,7 @@ func (m *model) exceeded(limits map[string]int64, now time.Time) (passed, near b
 func TestTheCountersAreThoseOfANaiveModel(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	held := 0
-	b := open(t, sqlite(t))
+	b := open(t, testdb.SQLite(t))
 	for round := range 40 {
 		limits := map[string]int64{
 			"messages_per_hour": rng.Int64N(60), "recipients_per_hour": rng.Int64N(400), "new_recipients_per_hour": rng.Int64N(200),
@@ -310,61 +303,59 @@ func TestTheCountersAreThoseOfANaiveModel(t *testing.T) {
 }
 
 func TestAHoldOutlivesTheProcessAndIsLifted(t *testing.T) {
-	for engine, url := range map[string]func(testing.TB) string{"SQLite": sqlite, "PostgreSQL": testpg.Database} {
-		t.Run(engine, func(t *testing.T) {
-			b := open(t, url(t))
-			b.limits(t, map[string]int64{"messages_per_hour": 2})
-			send := func(account int64, address string) Judgement {
-				return b.Judge(t.Context(), Submission{Account: account, Address: address, Recipients: 1})
+	testdb.OnBoth(t, func(t *testing.T, url string) {
+		b := open(t, url)
+		b.limits(t, map[string]int64{"messages_per_hour": 2})
+		send := func(account int64, address string) Judgement {
+			return b.Judge(t.Context(), Submission{Account: account, Address: address, Recipients: 1})
+		}
+		for i, want := range []bool{false, false, true, true} {
+			if j := send(7, "mallory@example.test"); j.Hold != want {
+				t.Fatalf("message %d: %+v", i, j)
 			}
-			for i, want := range []bool{false, false, true, true} {
-				if j := send(7, "mallory@example.test"); j.Hold != want {
-					t.Fatalf("message %d: %+v", i, j)
-				}
+		}
+		for range 3 {
+			send(5, "alice@example.test")
+		}
+		b.stop(t)
+		b.start(t)
+		list, err := b.Holds(t.Context())
+		if err != nil || len(list) != 2 || list[0].Address != "alice@example.test" || list[1].Account != 7 || !list[1].Since.Equal(monday) ||
+			!strings.Contains(list[1].Reason, "messages within about an hour; outbound.messages_per_hour is 2") {
+			t.Fatalf("%+v, %v", list, err)
+		}
+		b.clock.Advance(1000 * time.Hour)
+		if j := send(7, "mallory@example.test"); !j.Hold || j.Reason != list[1].Reason {
+			t.Errorf("after a restart and a month: %+v", j)
+		}
+		if len(b.alerts) != 2 {
+			t.Errorf("%d alerts for two holds", len(b.alerts))
+		}
+		if err := b.Lift(t.Context(), 7); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Lift(t.Context(), 7); !errors.Is(err, ErrNotHeld) {
+			t.Errorf("a second time: %v", err)
+		}
+		// The counters start anew.
+		for i, want := range []bool{false, false, true} {
+			if j := send(7, "mallory@example.test"); j.Hold != want {
+				t.Fatalf("message %d after it was lifted: %+v", i, j)
 			}
-			for range 3 {
-				send(5, "alice@example.test")
-			}
-			b.stop(t)
-			b.start(t)
-			list, err := b.Holds(t.Context())
-			if err != nil || len(list) != 2 || list[0].Address != "alice@example.test" || list[1].Account != 7 || !list[1].Since.Equal(monday) ||
-				!strings.Contains(list[1].Reason, "messages within about an hour; outbound.messages_per_hour is 2") {
-				t.Fatalf("%+v, %v", list, err)
-			}
-			b.clock.Advance(1000 * time.Hour)
-			if j := send(7, "mallory@example.test"); !j.Hold || j.Reason != list[1].Reason {
-				t.Errorf("after a restart and a month: %+v", j)
-			}
-			if len(b.alerts) != 2 {
-				t.Errorf("%d alerts for two holds", len(b.alerts))
-			}
-			if err := b.Lift(t.Context(), 7); err != nil {
-				t.Fatal(err)
-			}
-			if err := b.Lift(t.Context(), 7); !errors.Is(err, ErrNotHeld) {
-				t.Errorf("a second time: %v", err)
-			}
-			// The counters start anew.
-			for i, want := range []bool{false, false, true} {
-				if j := send(7, "mallory@example.test"); j.Hold != want {
-					t.Fatalf("message %d after it was lifted: %+v", i, j)
-				}
-			}
-			if err := b.Lift(t.Context(), 7); err != nil {
-				t.Fatal(err)
-			}
-			b.stop(t)
-			b.start(t)
-			if list, err := b.Holds(t.Context()); err != nil || len(list) != 1 || list[0].Account != 5 {
-				t.Errorf("%+v, %v", list, err)
-			}
-		})
-	}
+		}
+		if err := b.Lift(t.Context(), 7); err != nil {
+			t.Fatal(err)
+		}
+		b.stop(t)
+		b.start(t)
+		if list, err := b.Holds(t.Context()); err != nil || len(list) != 1 || list[0].Account != 5 {
+			t.Errorf("%+v, %v", list, err)
+		}
+	})
 }
 
 func TestTheAlertNamesTheCommandsThatMendIt(t *testing.T) {
-	b := open(t, sqlite(t))
+	b := open(t, testdb.SQLite(t))
 	b.set(t, "outbound.recipients_per_hour", 10)
 	b.Judge(t.Context(), Submission{Account: 1, Address: "alice@example.test", Recipients: 11})
 	if len(b.alerts) != 1 || b.alerts[0].Account != 1 || strings.ContainsAny(b.alerts[0].Title, "\r\n") {
@@ -383,7 +374,7 @@ func TestTheAlertNamesTheCommandsThatMendIt(t *testing.T) {
 // Many sessions of one account at once: what passes is within the limit, one alert is told, and lifting wins over whoever
 // stores the hold at the same time.
 func TestManySessionsAtOnceAreOneAccount(t *testing.T) {
-	b := open(t, sqlite(t))
+	b := open(t, testdb.SQLite(t))
 	b.limits(t, map[string]int64{"messages_per_hour": 50})
 	var passed atomic.Int64
 	var group sync.WaitGroup
@@ -417,7 +408,7 @@ func TestManySessionsAtOnceAreOneAccount(t *testing.T) {
 
 // A database that takes nothing lets no flood out.
 func TestAHoldThatCannotBeStoredHoldsAllTheSame(t *testing.T) {
-	b := open(t, sqlite(t))
+	b := open(t, testdb.SQLite(t))
 	b.limits(t, map[string]int64{"messages_per_hour": 1})
 	b.stop(t)
 	for i, want := range []bool{false, true, true} {
@@ -431,7 +422,7 @@ func TestAHoldThatCannotBeStoredHoldsAllTheSame(t *testing.T) {
 }
 
 func TestMemoryIsBounded(t *testing.T) {
-	b := open(t, sqlite(t))
+	b := open(t, testdb.SQLite(t))
 	b.limits(t, nil)
 	b.known = newLRU(100)
 	for account := range int64(1000) {

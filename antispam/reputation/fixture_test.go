@@ -3,17 +3,16 @@ package reputation
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
 	"postern/internal/clock"
 	"postern/internal/db"
 	"postern/internal/settings"
-	"postern/internal/testpg"
+	"postern/internal/testdb"
 )
 
-func TestMain(m *testing.M) { os.Exit(testpg.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(testdb.Main(m)) }
 
 var testEpoch = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
@@ -32,13 +31,12 @@ type fixture struct {
 // onBoth runs a test on SQLite and on PostgreSQL.
 func onBoth(t *testing.T, fn func(t *testing.T, f *fixture)) {
 	t.Helper()
-	t.Run("SQLite", func(t *testing.T) { fn(t, onSQLite(t)) })
-	t.Run("PostgreSQL", func(t *testing.T) { fn(t, newFixture(t, testpg.Database(t))) })
+	testdb.OnBoth(t, func(t *testing.T, url string) { fn(t, newFixture(t, url)) })
 }
 
 func onSQLite(t testing.TB) *fixture {
 	t.Helper()
-	return newFixture(t, "sqlite:"+filepath.Join(t.TempDir(), "postern.db"))
+	return newFixture(t, testdb.SQLite(t))
 }
 
 func newFixture(t testing.TB, url string) *fixture {

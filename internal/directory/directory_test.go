@@ -16,6 +16,7 @@ import (
 	"postern/internal/db"
 	"postern/internal/reply"
 	"postern/internal/settings"
+	"postern/internal/testdb"
 )
 
 const password = "Secret-Garden-7"
@@ -62,10 +63,7 @@ func openHouse(t testing.TB, url string) *house {
 
 func openHouseWith(t testing.TB, url string, key []byte, log *slog.Logger) *house {
 	t.Helper()
-	base, err := db.Open(context.Background(), db.Options{URL: url})
-	if err != nil {
-		t.Fatal(err)
-	}
+	base := testdb.Open(t, url)
 	s, err := settings.Open(context.Background(), base)
 	if err != nil {
 		t.Fatal(err)

@@ -2,21 +2,21 @@ package directory
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
+	"postern/internal/testdb"
 	"postern/internal/testpg"
 )
 
-func TestMain(m *testing.M) { os.Exit(testpg.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(testdb.Main(m)) }
 
 // databaseURL is a new database: PostgreSQL's within TestOnPostgreSQL, else SQLite's.
 func databaseURL(t testing.TB) string {
 	if strings.HasPrefix(t.Name(), "TestOnPostgreSQL/") {
 		return testpg.Database(t)
 	}
-	return "sqlite:" + filepath.Join(t.TempDir(), "postern.db")
+	return testdb.SQLite(t)
 }
 
 // What goes through SQL holds on PostgreSQL too.

@@ -6,11 +6,12 @@ import (
 
 	"postern/internal/message"
 	"postern/internal/scripts"
+	"postern/internal/testdb"
 	"postern/sieve"
 )
 
 func TestScriptsForWhatIsDoneInMailboxes(t *testing.T) {
-	f, _ := newFilters(t, onSQLite(t))
+	f, _ := newFilters(t, testdb.SQLite(t))
 	if plan, err := f.ForChange(t.Context(), 1, "example.test", ""); plan != nil || err != nil || f.WatchesMailboxes("example.test") {
 		t.Fatalf("without scripts there is %v, %v", plan, err)
 	}

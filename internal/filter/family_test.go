@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"postern/internal/scripts"
+	"postern/internal/testdb"
 	"postern/sieve"
 )
 
@@ -33,7 +34,7 @@ func (f *Filters) filed(t testing.TB) string {
 }
 
 func TestScriptsAreIncludedFromWhereTheyBelong(t *testing.T) {
-	f, _ := newFilters(t, onSQLite(t))
+	f, _ := newFilters(t, testdb.SQLite(t))
 	domain, server := scripts.Owner{Domain: "example.test"}, scripts.Owner{}
 	file := func(into string) string { return `require ["fileinto", "copy"]; fileinto :copy "` + into + `";` }
 	f.keep(t, scripts.Of(1), "x", file("mine"))
@@ -53,7 +54,7 @@ func TestScriptsAreIncludedFromWhereTheyBelong(t *testing.T) {
 }
 
 func TestScriptsThatIncludeOthersAreCompiledAgainWhenSomethingChanged(t *testing.T) {
-	f, _ := newFilters(t, onSQLite(t))
+	f, _ := newFilters(t, testdb.SQLite(t))
 	me, domain, server := scripts.Of(1), scripts.Owner{Domain: "example.test"}, scripts.Owner{}
 	file := func(into string) string { return `require ["fileinto", "copy"]; fileinto :copy "` + into + `";` }
 	f.put(t, me, "main", including+`include :optional "own"; include :optional :global "all"; keep;`)
@@ -98,7 +99,7 @@ func TestScriptsThatIncludeOthersAreCompiledAgainWhenSomethingChanged(t *testing
 }
 
 func TestACheckFollowsIncludes(t *testing.T) {
-	f, _ := newFilters(t, onSQLite(t))
+	f, _ := newFilters(t, testdb.SQLite(t))
 	me := scripts.Of(1)
 	f.keep(t, me, "broken", "keep;\nkeeep;")
 	f.keep(t, scripts.Owner{Domain: "example.test"}, "all", "keep;")
@@ -136,7 +137,7 @@ func texts(problems sieve.Problems) string {
 }
 
 func BenchmarkAScriptThatIncludesOthers(b *testing.B) {
-	f, _ := newFilters(b, onSQLite(b))
+	f, _ := newFilters(b, testdb.SQLite(b))
 	f.keep(b, scripts.Of(1), "own", `keep;`)
 	f.put(b, scripts.Of(1), "main", including+`include "own";`+strings.Repeat("if header \"a\" \"b\" { keep; }\n", 30))
 	b.ReportAllocs()
@@ -148,7 +149,7 @@ func BenchmarkAScriptThatIncludesOthers(b *testing.B) {
 }
 
 func TestAFailureIsAnotherWhenAnIncludedScriptIs(t *testing.T) {
-	f, _ := newFilters(t, onSQLite(t))
+	f, _ := newFilters(t, testdb.SQLite(t))
 	f.put(t, scripts.Of(1), "main", including+`include "part";`)
 	fails := func(text string) Mark {
 		t.Helper()

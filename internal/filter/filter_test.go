@@ -3,7 +3,6 @@ package filter
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +12,7 @@ import (
 	"postern/internal/message"
 	"postern/internal/scripts"
 	"postern/internal/settings"
-	"postern/internal/testpg"
+	"postern/internal/testdb"
 	"postern/internal/verdict"
 	"postern/sieve"
 )
@@ -21,11 +20,7 @@ import (
 // newFilters are filters on a database of their own, and the clock that they go by.
 func newFilters(t testing.TB, url string) (*Filters, *clock.Manual) {
 	t.Helper()
-	database, err := db.Open(t.Context(), db.Options{URL: url})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { database.Close() })
+	database := testdb.Open(t, url)
 	store, err := scripts.Open(t.Context(), scripts.Options{DB: database, Settings: settings.Defaults()})
 	if err != nil {
 		t.Fatal(err)
@@ -35,9 +30,7 @@ func newFilters(t testing.TB, url string) (*Filters, *clock.Manual) {
 		Addresses: func(int64) []string { return []string{"alice@example.test"} }, Protected: func() []string { return nil }}), now
 }
 
-func TestMain(m *testing.M) { os.Exit(testpg.Main(m)) }
-
-func onSQLite(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "postern.db") }
+func TestMain(m *testing.M) { os.Exit(testdb.Main(m)) }
 
 func (f *Filters) put(t testing.TB, o scripts.Owner, name, text string) {
 	t.Helper()
@@ -66,7 +59,7 @@ func (f *Filters) run(t testing.TB) Result {
 }
 
 func TestScriptsRunInTheirOrderAndAreNamedInIt(t *testing.T) {
-	f, _ := newFilters(t, onSQLite(t))
+	f, _ := newFilters(t, testdb.SQLite(t))
 	if plan, err := f.For(t.Context(), 1, "example.test"); plan != nil || err != nil {
 		t.Fatalf("without scripts there is %v, %v", plan, err)
 	}
@@ -93,7 +86,7 @@ func TestScriptsRunInTheirOrderAndAreNamedInIt(t *testing.T) {
 }
 
 func TestAFailureIsOfTheScriptThatFailed(t *testing.T) {
-	f, _ := newFilters(t, onSQLite(t))
+	f, _ := newFilters(t, testdb.SQLite(t))
 	f.put(t, scripts.Owner{Role: scripts.Before}, "first", `require "ihave"; error "first fault";`)
 	f.put(t, scripts.Of(1), "own", `require "vnd.example.none"; vacation "away";`)
 	f.put(t, scripts.Owner{Role: scripts.After}, "last", `require "fileinto"; fileinto "last";`)
@@ -146,46 +139,44 @@ func TestSpamtestAgreesWithTheVerdict(t *testing.T) {
 }
 
 func TestAMarkIsFreshOnceUntilItRunsOut(t *testing.T) {
-	for name, url := range map[string]func(testing.TB) string{"sqlite": onSQLite, "postgres": testpg.Database} {
-		t.Run(name, func(t *testing.T) {
-			f, now := newFilters(t, url(t))
-			m := markOf("a", "b")
-			remember := func(account int64) (fresh bool) {
-				t.Helper()
-				if err := f.DB.Write(t.Context(), func(tx *db.Tx) (err error) {
-					fresh, err = f.RememberTx(tx, account, m, time.Hour)
-					return err
-				}); err != nil {
-					t.Fatal(err)
-				}
-				return fresh
-			}
-			if !remember(1) || remember(1) || !remember(2) {
-				t.Error("a mark is not fresh once for each account")
-			}
-			if is, err := f.Remembers(context.Background(), 1, m); !is || err != nil {
-				t.Errorf("it is not remembered: %v", err)
-			}
-			now.Advance(time.Hour)
-			if is, err := f.Remembers(context.Background(), 1, m); is || err != nil {
-				t.Errorf("it is remembered when it ran out: %v", err)
-			}
-			if !remember(1) {
-				t.Error("it is not fresh when it ran out")
-			}
-			if err := f.sweep(t.Context()); err != nil {
+	testdb.OnBoth(t, func(t *testing.T, url string) {
+		f, now := newFilters(t, url)
+		m := markOf("a", "b")
+		remember := func(account int64) (fresh bool) {
+			t.Helper()
+			if err := f.DB.Write(t.Context(), func(tx *db.Tx) (err error) {
+				fresh, err = f.RememberTx(tx, account, m, time.Hour)
+				return err
+			}); err != nil {
 				t.Fatal(err)
 			}
-			var n int
-			if err := f.DB.QueryRow(t.Context(), `SELECT COUNT(*) FROM sieve_marks`).Scan(&n); err != nil || n != 1 {
-				t.Errorf("after the sweep there are %d, %v", n, err)
-			}
-		})
-	}
+			return fresh
+		}
+		if !remember(1) || remember(1) || !remember(2) {
+			t.Error("a mark is not fresh once for each account")
+		}
+		if is, err := f.Remembers(context.Background(), 1, m); !is || err != nil {
+			t.Errorf("it is not remembered: %v", err)
+		}
+		now.Advance(time.Hour)
+		if is, err := f.Remembers(context.Background(), 1, m); is || err != nil {
+			t.Errorf("it is remembered when it ran out: %v", err)
+		}
+		if !remember(1) {
+			t.Error("it is not fresh when it ran out")
+		}
+		if err := f.sweep(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var n int
+		if err := f.DB.QueryRow(t.Context(), `SELECT COUNT(*) FROM sieve_marks`).Scan(&n); err != nil || n != 1 {
+			t.Errorf("after the sweep there are %d, %v", n, err)
+		}
+	})
 }
 
 func TestHowScriptsWentIsWrittenDown(t *testing.T) {
-	f, _ := newFilters(t, onSQLite(t))
+	f, _ := newFilters(t, testdb.SQLite(t))
 	f.keep(t, scripts.Owner{}, "main", "keep;")
 	f.keep(t, scripts.Of(1), "part", `require "ihave"; if true { error "no"; }`)
 	f.put(t, scripts.Owner{Domain: "example.test", Role: scripts.Before}, "first", "if size :over 1K { discard; }")
@@ -204,7 +195,7 @@ func TestHowScriptsWentIsWrittenDown(t *testing.T) {
 }
 
 func BenchmarkRunWithItsStory(b *testing.B) {
-	f, _ := newFilters(b, onSQLite(b))
+	f, _ := newFilters(b, testdb.SQLite(b))
 	f.put(b, scripts.Of(1), "main", strings.Repeat("if header :contains \"list-id\" \"example\" { discard; }\n", 30))
 	plan, err := f.For(b.Context(), 1, "example.test")
 	if err != nil {
@@ -222,30 +213,28 @@ func BenchmarkRunWithItsStory(b *testing.B) {
 }
 
 func TestNoticesOfADayAreCountedByAccount(t *testing.T) {
-	for name, url := range map[string]func(testing.TB) string{"sqlite": onSQLite, "postgres": testpg.Database} {
-		t.Run(name, func(t *testing.T) {
-			f, now := newFilters(t, url(t))
-			remember := func(account int64, m Mark) {
-				t.Helper()
-				if err := f.DB.Write(t.Context(), func(tx *db.Tx) error { return f.RememberAnewTx(tx, account, m, time.Hour) }); err != nil {
-					t.Fatal(err)
-				}
+	testdb.OnBoth(t, func(t *testing.T, url string) {
+		f, now := newFilters(t, url)
+		remember := func(account int64, m Mark) {
+			t.Helper()
+			if err := f.DB.Write(t.Context(), func(tx *db.Tx) error { return f.RememberAnewTx(tx, account, m, time.Hour) }); err != nil {
+				t.Fatal(err)
 			}
-			for i := range 20 {
-				remember(1, NoticeMark("1 mailto:a@example.org", [32]byte{byte(i)}))
-				remember(1, markOf("duplicate", string(rune(i))))
+		}
+		for i := range 20 {
+			remember(1, NoticeMark("1 mailto:a@example.org", [32]byte{byte(i)}))
+			remember(1, markOf("duplicate", string(rune(i))))
+		}
+		remember(1, NoticeMark("2 mailto:a@example.org", [32]byte{1}))
+		remember(2, NoticeMark("2 mailto:a@example.org", [32]byte{1}))
+		for account, want := range map[int64]int64{1: 21, 2: 1, 3: 0} {
+			if n, err := f.Noticed(t.Context(), account); n != want || err != nil {
+				t.Errorf("account %d has %d notices instead of %d, %v", account, n, want, err)
 			}
-			remember(1, NoticeMark("2 mailto:a@example.org", [32]byte{1}))
-			remember(2, NoticeMark("2 mailto:a@example.org", [32]byte{1}))
-			for account, want := range map[int64]int64{1: 21, 2: 1, 3: 0} {
-				if n, err := f.Noticed(t.Context(), account); n != want || err != nil {
-					t.Errorf("account %d has %d notices instead of %d, %v", account, n, want, err)
-				}
-			}
-			now.Advance(time.Hour)
-			if n, err := f.Noticed(t.Context(), 1); n != 0 || err != nil {
-				t.Errorf("when they have run out there are %d, %v", n, err)
-			}
-		})
-	}
+		}
+		now.Advance(time.Hour)
+		if n, err := f.Noticed(t.Context(), 1); n != 0 || err != nil {
+			t.Errorf("when they have run out there are %d, %v", n, err)
+		}
+	})
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -14,10 +13,10 @@ import (
 	"postern/internal/clock"
 	"postern/internal/db"
 	"postern/internal/store"
-	"postern/internal/testpg"
+	"postern/internal/testdb"
 )
 
-func TestMain(m *testing.M) { os.Exit(testpg.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(testdb.Main(m)) }
 
 // carrier notes what it is given. A message whose UID is in bad fails in its transaction, one in panics panics.
 type carrier struct {
@@ -51,22 +50,12 @@ func (n *noted) Tx(tx *db.Tx) error {
 func (n *noted) Discard() {}
 
 func onBoth(t *testing.T, test func(t *testing.T, q *Queue, c *carrier)) {
-	for name, url := range map[string]func() string{
-		"sqlite":   func() string { return "sqlite:" + filepath.Join(t.TempDir(), "postern.db") },
-		"postgres": func() string { return testpg.Database(t) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			database, err := db.Open(t.Context(), db.Options{URL: url()})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { database.Close() })
-			c := &carrier{bad: map[uint32]bool{}, panics: map[uint32]bool{}}
-			q := New(Options{DB: database, Clock: clock.NewManual(time.Unix(1_800_000_000, 0)), Log: slog.New(slog.DiscardHandler)})
-			q.carrier = c
-			test(t, q, c)
-		})
-	}
+	testdb.OnBoth(t, func(t *testing.T, url string) {
+		c := &carrier{bad: map[uint32]bool{}, panics: map[uint32]bool{}}
+		q := New(Options{DB: testdb.Open(t, url), Clock: clock.NewManual(time.Unix(1_800_000_000, 0)), Log: slog.New(slog.DiscardHandler)})
+		q.carrier = c
+		test(t, q, c)
+	})
 }
 
 // happens writes down that something was done with messages.

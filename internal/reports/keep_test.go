@@ -9,6 +9,7 @@ import (
 
 	"postern/internal/db"
 	"postern/internal/message"
+	"postern/internal/testdb"
 )
 
 // about is a report of an organisation with records "source count dkim spf disposition".
@@ -162,7 +163,7 @@ func TestReportsAreForgottenAfterTheTimeInTheSettings(t *testing.T) {
 }
 
 func TestAMessageThatBringsAReportIsReadByTheReporter(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/x.db")
+	h := newHouse(t, testdb.SQLite(t))
 	read := func(text string) (*Received, bool) {
 		t.Helper()
 		text = strings.ReplaceAll(text, "\n", "\r\n")

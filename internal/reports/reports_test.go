@@ -5,7 +5,6 @@ import (
 	"context"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -17,11 +16,11 @@ import (
 	"postern/internal/message"
 	"postern/internal/resolver"
 	"postern/internal/settings"
+	"postern/internal/testdb"
 	"postern/internal/testdns"
-	"postern/internal/testpg"
 )
 
-func TestMain(m *testing.M) { os.Exit(testpg.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(testdb.Main(m)) }
 
 // noon is in the middle of the day on which the tests see mail.
 var noon = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -79,24 +78,20 @@ func (o *outbox) take() []sentMail {
 
 // onBoth runs a test on SQLite and on PostgreSQL.
 func onBoth(t *testing.T, test func(t *testing.T, h *house)) {
-	t.Run("SQLite", func(t *testing.T) { test(t, newHouse(t, "sqlite:"+filepath.Join(t.TempDir(), "x.db"))) })
-	t.Run("PostgreSQL", func(t *testing.T) { test(t, newHouse(t, testpg.Database(t))) })
+	testdb.OnBoth(t, func(t *testing.T, url string) { test(t, newHouse(t, url)) })
 }
 
 func newHouse(t testing.TB, url string) *house {
 	t.Helper()
 	h := &house{t: t, url: url, clock: clock.NewManual(noon), dns: testdns.Start(t, ""), settings: settings.Defaults()}
 	h.open()
-	t.Cleanup(func() { h.db.Close() })
 	return h
 }
 
 func (h *house) open() {
 	h.t.Helper()
 	var err error
-	if h.db, err = db.Open(h.t.Context(), db.Options{URL: h.url}); err != nil {
-		h.t.Fatal(err)
-	}
+	h.db = testdb.Open(h.t, h.url)
 	h.sent = &outbox{db: h.db}
 	h.Reporter, err = Open(h.t.Context(), Options{
 		DB: h.db, Domains: domains{"example.test": true}, Resolver: resolver.New(resolver.Options{Servers: []string{h.dns.Addr()}, Timeout: 300 * time.Millisecond, Attempts: 1, Clock: h.clock}),

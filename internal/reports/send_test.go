@@ -20,6 +20,7 @@ import (
 	"postern/internal/reply"
 	"postern/internal/reports/dmarcxml"
 	"postern/internal/reports/tlsrpt"
+	"postern/internal/testdb"
 	"postern/internal/testdns"
 )
 
@@ -155,7 +156,7 @@ var order = map[string][]string{
 }
 
 func TestOurXMLHasTheOrderOfRFC7489(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/x.db")
+	h := newHouse(t, testdb.SQLite(t))
 	h.Observe(seen(func(o *Observation) { o.Reasons = []dmarcxml.Reason{{Type: "sampled_out", Comment: "x"}} }))
 	h.nextDay()
 	h.sendDue()
@@ -262,7 +263,7 @@ func TestDestinationsElsewhereMustAgree(t *testing.T) {
 }
 
 func TestAReportThatCannotBeSentIsTriedForADay(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/x.db")
+	h := newHouse(t, testdb.SQLite(t))
 	h.Observe(seen())
 	h.nextDay()
 	h.sent.err = errors.New("the disk is full")
@@ -287,7 +288,7 @@ func TestAReportThatCannotBeSentIsTriedForADay(t *testing.T) {
 }
 
 func TestReportsCanBeSwitchedOff(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/x.db")
+	h := newHouse(t, testdb.SQLite(t))
 	h.dns.SetTXT("_smtp._tls.far.example", "v=TLSRPTv1; rua=mailto:tls@far.example")
 	h.Observe(seen())
 	h.ObserveTLS(session1("far.example", ""))
@@ -306,7 +307,7 @@ func TestReportsCanBeSwitchedOff(t *testing.T) {
 }
 
 func TestTheContactOfTheSettingsSendsReports(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/x.db")
+	h := newHouse(t, testdb.SQLite(t))
 	for contact, from := range map[string]string{"reports@example.test": "reports@example.test", "reports@elsewhere.example": "postmaster@example.test"} {
 		if err := h.settings.Set(t.Context(), "reports.contact", contact); err != nil {
 			t.Fatal(err)
@@ -398,7 +399,7 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 }
 
 func TestTLSReportsGoByHTTPSToPublicAddressesOnly(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/x.db")
+	h := newHouse(t, testdb.SQLite(t))
 	c := &collector{status: http.StatusCreated}
 	server := httptest.NewTLSServer(c)
 	defer server.Close()
@@ -485,7 +486,7 @@ func TestAFloodIsCountedAndNotToldOneByOne(t *testing.T) {
 }
 
 func TestTheMemoryOfAFloodIsBounded(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/x.db")
+	h := newHouse(t, testdb.SQLite(t))
 	for i := range maxUnwritten + 100 {
 		h.Observe(seen(func(o *Observation) { o.Domain = fmt.Sprintf("d%d.example", i) }))
 	}
@@ -495,7 +496,7 @@ func TestTheMemoryOfAFloodIsBounded(t *testing.T) {
 }
 
 func TestCountsThatCannotBeWrittenWait(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/x.db")
+	h := newHouse(t, testdb.SQLite(t))
 	for i := range 3 * flushAtOnce {
 		h.Observe(seen(func(o *Observation) { o.EnvelopeFrom = fmt.Sprint(i) }))
 	}
@@ -520,7 +521,7 @@ func TestCountsThatCannotBeWrittenWait(t *testing.T) {
 
 // TestTheServerReportsByItself runs the loops by the clock.
 func TestTheServerReportsByItself(t *testing.T) {
-	h := newHouse(t, "sqlite:"+t.TempDir()+"/x.db")
+	h := newHouse(t, testdb.SQLite(t))
 	h.Start()
 	h.Observe(seen())
 	until := func(what string, ok func() bool) {
@@ -545,7 +546,7 @@ func TestTheServerReportsByItself(t *testing.T) {
 func BenchmarkObserve(b *testing.B) {
 	for _, rows := range []int{1, 1000, maxUnwritten} {
 		b.Run(fmt.Sprint(rows), func(b *testing.B) {
-			h := newHouse(b, "sqlite:"+b.TempDir()+"/x.db")
+			h := newHouse(b, testdb.SQLite(b))
 			list := make([]Observation, min(rows, 1000))
 			for i := range rows {
 				o := seen(func(o *Observation) { o.Source = netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}) })

@@ -2,17 +2,17 @@ package scripts
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"postern/internal/db"
+	"postern/internal/testdb"
 )
 
 // BenchmarkActive asks for the script to run as a delivery does, with few and with many accounts that have one.
 func BenchmarkActive(b *testing.B) {
 	for _, accounts := range []int64{10, 10_000} {
-		s := newShelf(b, "sqlite:"+filepath.Join(b.TempDir(), "postern.db"))
+		s := newShelf(b, testdb.SQLite(b))
 		content := strings.Repeat("keep;\r\n", 700)
 		err := s.db.Write(b.Context(), func(tx *db.Tx) error {
 			for i := range accounts {

@@ -2,11 +2,11 @@ package scripts
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"postern/internal/testdb"
 	"postern/internal/testdisk"
 )
 
@@ -14,7 +14,7 @@ import (
 // last version that was acknowledged, or one that was under way when the power went.
 func TestWhatWasPutSurvivesAPowerCut(t *testing.T) {
 	disk := testdisk.New(t, 64<<20)
-	s := newShelf(t, "sqlite:"+filepath.Join(disk.Path(), "postern.db"))
+	s := newShelf(t, testdb.SQLiteIn(disk.Path()))
 	alice := Of(1)
 	text := func(n int64) string { return fmt.Sprintf("# version %d\r\n%s", n, strings.Repeat("keep;\r\n", 2000)) }
 	s.put(alice, "main", text(0))

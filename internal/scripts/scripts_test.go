@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,10 +13,10 @@ import (
 	"postern/internal/clock"
 	"postern/internal/db"
 	"postern/internal/settings"
-	"postern/internal/testpg"
+	"postern/internal/testdb"
 )
 
-func TestMain(m *testing.M) { os.Exit(testpg.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(testdb.Main(m)) }
 
 var epoch = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
@@ -35,19 +34,14 @@ func newShelf(t testing.TB, url string) *shelf {
 	t.Helper()
 	s := &shelf{t: t, url: url, settings: settings.Defaults(), clock: clock.NewManual(epoch)}
 	s.open()
-	t.Cleanup(func() { s.db.Close() })
 	return s
 }
 
 func (s *shelf) open() {
 	s.t.Helper()
-	d, err := db.Open(s.t.Context(), db.Options{URL: s.url})
+	var err error
+	s.Store, err = Open(s.t.Context(), Options{DB: testdb.Open(s.t, s.url), Settings: s.settings, Exists: s.exists, Clock: s.clock})
 	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.Store, err = Open(s.t.Context(), Options{DB: d, Settings: s.settings, Exists: s.exists, Clock: s.clock})
-	if err != nil {
-		d.Close()
 		s.t.Fatal(err)
 	}
 }
@@ -119,10 +113,7 @@ func (s *shelf) wantActive(o Owner, name, content string) Version {
 
 // onBoth runs a test on SQLite and on PostgreSQL.
 func onBoth(t *testing.T, test func(t *testing.T, s *shelf)) {
-	t.Run("SQLite", func(t *testing.T) {
-		test(t, newShelf(t, "sqlite:"+filepath.Join(t.TempDir(), "postern.db")))
-	})
-	t.Run("PostgreSQL", func(t *testing.T) { test(t, newShelf(t, testpg.Database(t))) })
+	testdb.OnBoth(t, func(t *testing.T, url string) { test(t, newShelf(t, url)) })
 }
 
 func TestScriptsAreKeptAsTheyWerePut(t *testing.T) {
@@ -431,7 +422,7 @@ func TestDamageIsFoundAndNotRun(t *testing.T) {
 		"not activat": `UPDATE sieve_scripts SET active = 1 - active WHERE account = 1`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newShelf(t, "sqlite:"+filepath.Join(t.TempDir(), "postern.db"))
+			s := newShelf(t, testdb.SQLite(t))
 			ctx, alice := t.Context(), Of(1)
 			s.put(alice, "main", "keep;")
 			s.activate(alice, "main")
@@ -465,7 +456,7 @@ func TestDamageIsFoundAndNotRun(t *testing.T) {
 }
 
 func TestVerifyReadsAllOfThem(t *testing.T) {
-	s := newShelf(t, "sqlite:"+filepath.Join(t.TempDir(), "postern.db"))
+	s := newShelf(t, testdb.SQLite(t))
 	for i := range 5 * verifyRows / 2 {
 		s.put(Of(int64(i+1)), "main", "keep;")
 	}

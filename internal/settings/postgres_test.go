@@ -4,18 +4,14 @@ import (
 	"os"
 	"testing"
 
-	"postern/internal/db"
+	"postern/internal/testdb"
 	"postern/internal/testpg"
 )
 
-func TestMain(m *testing.M) { os.Exit(testpg.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(testdb.Main(m)) }
 
 func TestSettingsAreKeptByPostgreSQL(t *testing.T) {
-	d, err := db.Open(t.Context(), db.Options{URL: testpg.Database(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
+	d := testdb.Open(t, testpg.Database(t))
 	s, err := Open(t.Context(), d)
 	if err != nil {
 		t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,15 +11,12 @@ import (
 	"time"
 
 	"postern/internal/db"
+	"postern/internal/testdb"
 )
 
-func open(t *testing.T, path string) (*Settings, *db.DB) {
+func open(t *testing.T, url string) (*Settings, *db.DB) {
 	t.Helper()
-	d, err := db.Open(t.Context(), db.Options{URL: "sqlite:" + path})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { d.Close() })
+	d := testdb.Open(t, url)
 	s, err := Open(t.Context(), d)
 	if err != nil {
 		t.Fatal(err)
@@ -95,8 +91,8 @@ func TestKeysHaveTheTypesOfTheCatalogue(t *testing.T) {
 }
 
 func TestASettingOutlivesTheProcess(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "postern.db")
-	s, d := open(t, path)
+	url := testdb.SQLite(t)
+	s, d := open(t, url)
 	ctx := context.Background()
 	for name, text := range map[string]string{
 		"smtp.max_message_size": "100 MB",
@@ -112,7 +108,7 @@ func TestASettingOutlivesTheProcess(t *testing.T) {
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s, _ = open(t, path)
+	s, _ = open(t, url)
 	if n := SMTPMaxMessageSize.Get(s); n != 100<<20 {
 		t.Errorf("size %d", n)
 	}
@@ -185,7 +181,7 @@ func TestAValueThatDoesNotFitIsRefusedWithRangeAndDefault(t *testing.T) {
 }
 
 func TestAScannerIsRefusedWhereASlipIsSeen(t *testing.T) {
-	s, _ := open(t, filepath.Join(t.TempDir(), "postern.db"))
+	s, _ := open(t, testdb.SQLite(t))
 	for name, texts := range map[string][]string{
 		"spam.scanner": {"spamd", "spamd:", "spamd:localhost", "spamd:127.0.0.1", "spamd:127.0.0.1:0", "spamd:127.0.0.1:x", "spamd:run/spamd.sock",
 			"rspamd:127.0.0.1:11333", "rspamd:ftp://127.0.0.1", "rspamd:http://", "rspamd:http://127.0.0.1/x", "rspamd:http://a:b@127.0.0.1", "clamd:/run/clamav/clamd.ctl"},
@@ -227,7 +223,7 @@ func TestSecretsAreNotShown(t *testing.T) {
 }
 
 func TestWatchersLearnOfChanges(t *testing.T) {
-	s, _ := open(t, filepath.Join(t.TempDir(), "postern.db"))
+	s, _ := open(t, testdb.SQLite(t))
 	var seen []string
 	cancel := s.OnChange(func(name string) { seen = append(seen, name+"="+QueuePerDomain.String()) })
 	if err := s.Set(t.Context(), "queue.per_domain", "7"); err != nil {
@@ -243,8 +239,8 @@ func TestWatchersLearnOfChanges(t *testing.T) {
 }
 
 func TestAStoredValueOfAnotherVersionDoesNotStopTheServer(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "postern.db")
-	_, d := open(t, path)
+	url := testdb.SQLite(t)
+	_, d := open(t, url)
 	err := d.Write(t.Context(), func(tx *db.Tx) error {
 		_, err := tx.Exec(`INSERT INTO settings (name, value) VALUES ('smtp.max_recipients', '5'), ('gone.setting', 'x')`)
 		return err

@@ -17,14 +17,14 @@ import (
 	"postern/internal/db"
 	"postern/internal/message"
 	"postern/internal/spool"
-	"postern/internal/testpg"
+	"postern/internal/testdb"
 )
 
 func TestMain(m *testing.M) {
 	if job := os.Getenv("POSTERN_STORE_CHILD"); job != "" {
 		os.Exit(child(job))
 	}
-	os.Exit(testpg.Main(m))
+	os.Exit(testdb.Main(m))
 }
 
 // fixture is a store of its own for one test.
@@ -43,20 +43,13 @@ var testEpoch = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // onBoth runs a test on SQLite and on PostgreSQL. In the end the store must verify clean.
 func onBoth(t *testing.T, fn func(t *testing.T, f *fixture)) {
 	t.Helper()
-	t.Run("SQLite", func(t *testing.T) {
-		dir := t.TempDir()
-		fn(t, newFixture(t, "sqlite:"+filepath.Join(dir, "postern.db"), dir))
-	})
-	t.Run("PostgreSQL", func(t *testing.T) {
-		fn(t, newFixture(t, testpg.Database(t), t.TempDir()))
-	})
+	testdb.OnBoth(t, func(t *testing.T, url string) { fn(t, newFixture(t, url, t.TempDir())) })
 }
 
 // onSQLite runs it on SQLite only.
 func onSQLite(t testing.TB) *fixture {
 	t.Helper()
-	dir := t.TempDir()
-	return newFixture(t, "sqlite:"+filepath.Join(dir, "postern.db"), dir)
+	return newFixture(t, testdb.SQLite(t), t.TempDir())
 }
 
 func newFixture(t testing.TB, url, dir string) *fixture {

@@ -17,18 +17,17 @@ import (
 	"log/slog"
 	"math/big"
 	"net"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"postern/internal/db"
 	"postern/internal/reply"
 	"postern/internal/sasl"
 	"postern/internal/scripts"
 	"postern/internal/settings"
+	"postern/internal/testdb"
 )
 
 const (
@@ -92,13 +91,9 @@ type world struct {
 // newWorld starts a server; options change it before it serves.
 func newWorld(t testing.TB, options ...func(*Server)) *world {
 	t.Helper()
-	database, err := db.Open(t.Context(), db.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "postern.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { database.Close() })
 	w := &world{TB: t, settings: settings.Defaults()}
-	if w.scripts, err = scripts.Open(t.Context(), scripts.Options{DB: database, Settings: w.settings}); err != nil {
+	var err error
+	if w.scripts, err = scripts.Open(t.Context(), scripts.Options{DB: testdb.Open(t, testdb.SQLite(t)), Settings: w.settings}); err != nil {
 		t.Fatal(err)
 	}
 	config, _ := testTLS()

@@ -2,23 +2,19 @@ package queue_test
 
 import (
 	"context"
-	"path/filepath"
 	"sync"
 	"testing"
 
 	"postern/internal/clock"
 	"postern/internal/db"
+	"postern/internal/testdb"
 	"postern/smtp/queue"
 )
 
 // BenchmarkQueue is the whole life of a message in the queue, with a destination that takes it at once: enqueued in a
 // transaction of its own, read, handed to the line, removed. Sixteen senders share flushes.
 func BenchmarkQueue(b *testing.B) {
-	d, err := db.Open(context.Background(), db.Options{URL: "sqlite:" + filepath.Join(b.TempDir(), "queue.db")})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer d.Close()
+	d := testdb.Open(b, testdb.SQLite(b))
 	var left sync.WaitGroup
 	q, err := queue.New(context.Background(), queue.Options{
 		DB: d, Blobs: oneBlob{}, Deliverer: taker{}, Hostname: "us.test", Clock: clock.System, Observe: func(queue.Event) { left.Done() },

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -18,7 +17,7 @@ import (
 	"postern/internal/clock"
 	"postern/internal/db"
 	"postern/internal/reply"
-	"postern/internal/testpg"
+	"postern/internal/testdb"
 	"postern/smtp/queue"
 )
 
@@ -66,17 +65,16 @@ func (b blob) Size() int64  { return int64(len(b.text)) }
 func (b blob) Close() error { return nil }
 
 // TestMain lets the tests share one PostgreSQL.
-func TestMain(m *testing.M) { os.Exit(testpg.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(testdb.Main(m)) }
 
 // inLab runs a test on SQLite.
 func inLab(t *testing.T, test func(l *lab)) {
-	inLabAt(t, "sqlite:"+filepath.Join(t.TempDir(), "queue.db"), test)
+	inLabAt(t, testdb.SQLite(t), test)
 }
 
 // inBothLabs runs a test on SQLite and on PostgreSQL.
 func inBothLabs(t *testing.T, test func(l *lab)) {
-	t.Run("SQLite", func(t *testing.T) { inLab(t, test) })
-	t.Run("PostgreSQL", func(t *testing.T) { inLabAt(t, testpg.Database(t), test) })
+	testdb.OnBoth(t, func(t *testing.T, url string) { inLabAt(t, url, test) })
 }
 
 func inLabAt(t *testing.T, url string, test func(l *lab)) {

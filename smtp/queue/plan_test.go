@@ -2,20 +2,15 @@ package queue
 
 import (
 	"context"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"postern/internal/db"
+	"postern/internal/testdb"
 )
 
 // The statements of the scheduler's rounds find their rows by an index, however long the queue is.
 func TestTheSchedulerNeverScansTheQueue(t *testing.T) {
-	d, err := db.Open(context.Background(), db.Options{URL: "sqlite:" + filepath.Join(t.TempDir(), "queue.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
+	d := testdb.Open(t, testdb.SQLite(t))
 	for _, query := range []string{selectDue, selectNext, selectMore, selectRecipients, selectMessage, deleteIfDone, selectHighest} {
 		args := make([]any, strings.Count(query, "?"))
 		for i := range args {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,11 +13,11 @@ import (
 	"postern/internal/clock"
 	"postern/internal/db"
 	"postern/internal/settings"
-	"postern/internal/testpg"
+	"postern/internal/testdb"
 	"postern/internal/verdict"
 )
 
-func TestMain(m *testing.M) { os.Exit(testpg.Main(m)) }
+func TestMain(m *testing.M) { os.Exit(testdb.Main(m)) }
 
 // fixture is an archive of its own for one test.
 type fixture struct {
@@ -33,15 +32,13 @@ type fixture struct {
 // onBoth runs a test on SQLite and on PostgreSQL. In the end the archive must verify clean.
 func onBoth(t *testing.T, fn func(t *testing.T, f *fixture)) {
 	t.Helper()
-	run := func(t *testing.T, url string) {
+	testdb.OnBoth(t, func(t *testing.T, url string) {
 		f := newFixture(t, url)
 		fn(t, f)
 		if !t.Failed() {
 			f.verify(0)
 		}
-	}
-	t.Run("SQLite", func(t *testing.T) { run(t, "sqlite:"+filepath.Join(t.TempDir(), "postern.db")) })
-	t.Run("PostgreSQL", func(t *testing.T) { run(t, testpg.Database(t)) })
+	})
 }
 
 func newFixture(t testing.TB, url string) *fixture {
@@ -335,7 +332,7 @@ func TestTheIndexLagsBehindAndNobodyNotices(t *testing.T) {
 }
 
 func TestTheIndexIsWrittenWhenMuchWaits(t *testing.T) {
-	f := newFixture(t, "sqlite:"+filepath.Join(t.TempDir(), "postern.db"))
+	f := newFixture(t, testdb.SQLite(t))
 	f.store(to("A-1", manyRecipients(unwrittenAtMost-1)...))
 	if n := f.count(`SELECT count(*) FROM spam_trace_keys`); n != unwrittenAtMost+1 {
 		t.Errorf("%d entries, want %d", n, unwrittenAtMost+1)
@@ -413,7 +410,7 @@ func TestWhatWasRefusedIsStoredBehindTheSendersBack(t *testing.T) {
 }
 
 func TestAFloodOfRefusalsIsDroppedAndCounted(t *testing.T) {
-	f := newFixture(t, "sqlite:"+filepath.Join(t.TempDir(), "postern.db"))
+	f := newFixture(t, testdb.SQLite(t))
 	held, release, wrote := make(chan struct{}), make(chan struct{}), make(chan error)
 	go func() {
 		wrote <- f.db.Write(t.Context(), func(*db.Tx) error { close(held); <-release; return nil })
@@ -492,7 +489,7 @@ func TestNoMoreThanTheSettingsAllowAreKept(t *testing.T) {
 }
 
 func TestTheBackgroundPrunesByItself(t *testing.T) {
-	f := newFixture(t, "sqlite:"+filepath.Join(t.TempDir(), "postern.db"))
+	f := newFixture(t, testdb.SQLite(t))
 	f.store(to("A-1", "alice@example.org#1"))
 	f.clock.Advance(31 * 24 * time.Hour)
 	deadline := time.Now().Add(20 * time.Second)
@@ -561,7 +558,7 @@ func must[T any](v T, err error) T {
 }
 
 func TestARemovalThatIsRolledBackHidesNothing(t *testing.T) {
-	f := newFixture(t, "sqlite:"+filepath.Join(t.TempDir(), "postern.db"))
+	f := newFixture(t, testdb.SQLite(t))
 	f.store(to("A-1", "alice@example.org#1"))
 	refused := errors.New("the last administrator")
 	if err := f.db.Write(t.Context(), func(tx *db.Tx) error { return errors.Join(f.RemoveAccountTx(tx, 1), refused) }); !errors.Is(err, refused) {

@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"testing"
 
 	"postern/internal/db"
+	"postern/internal/testdb"
 	"postern/internal/verdict"
 )
 
@@ -60,7 +60,7 @@ func rowsBefore() []int {
 // begin and flush, are shared by those of a batch.
 func BenchmarkStoreTx(b *testing.B) {
 	for _, before := range rowsBefore() {
-		f := newFixture(b, "sqlite:"+filepath.Join(b.TempDir(), "postern.db"))
+		f := newFixture(b, testdb.SQLite(b))
 		f.fill(0, before)
 		number := before
 		for _, batch := range []int{1, 16, 64} {
@@ -94,7 +94,7 @@ func BenchmarkStoreTx(b *testing.B) {
 
 func BenchmarkFind(b *testing.B) {
 	for _, before := range rowsBefore()[1:] {
-		f := newFixture(b, "sqlite:"+filepath.Join(b.TempDir(), "postern.db"))
+		f := newFixture(b, testdb.SQLite(b))
 		f.fill(0, before)
 		for name, q := range map[string]Query{
 			"transaction": {ID: typical(before / 3).ID},

@@ -3,7 +3,6 @@ package archive
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -12,7 +11,7 @@ import (
 	"postern/internal/db"
 	"postern/internal/directory"
 	"postern/internal/settings"
-	"postern/internal/testpg"
+	"postern/internal/testdb"
 	"postern/internal/verdict"
 )
 
@@ -85,8 +84,7 @@ func (p *policing) close() {
 
 func onBothPolicies(t *testing.T, fn func(t *testing.T, p *policing)) {
 	t.Helper()
-	t.Run("SQLite", func(t *testing.T) { fn(t, newPolicing(t, "sqlite:"+filepath.Join(t.TempDir(), "postern.db"))) })
-	t.Run("PostgreSQL", func(t *testing.T) { fn(t, newPolicing(t, testpg.Database(t))) })
+	testdb.OnBoth(t, func(t *testing.T, url string) { fn(t, newPolicing(t, url)) })
 }
 
 func addr(text string) address.Address {
@@ -186,7 +184,7 @@ func TestAUsersThresholdsCountBeforeTheDomainsBeforeTheServers(t *testing.T) {
 }
 
 func TestThresholdsAreListedWithTheServersFirst(t *testing.T) {
-	p := newPolicing(t, "sqlite:"+filepath.Join(t.TempDir(), "postern.db"))
+	p := newPolicing(t, testdb.SQLite(t))
 	for _, name := range []string{"bob@example.org", "example.org", "alice@example.org", "example.com"} {
 		p.set(name, "junk=4")
 	}
@@ -379,7 +377,7 @@ func TestTheNarrowestListAndPatternTellOfASender(t *testing.T) {
 }
 
 func TestWhatIsNoSenderIsRefused(t *testing.T) {
-	p := newPolicing(t, "sqlite:"+filepath.Join(t.TempDir(), "postern.db"))
+	p := newPolicing(t, testdb.SQLite(t))
 	for _, pattern := range []string{"", "@", "a b@example.com", "x@", "*.example.com", "exa mple", "a@b@", "[192.0.2.1", strings.Repeat("x", 64) + ".example"} {
 		if kept, err := p.ListSender(t.Context(), Scope{}, pattern, Block); !errors.Is(err, directory.ErrInvalid) || !strings.Contains(err.Error(), "; write alice@example.com") {
 			t.Errorf("%q is kept as %q, %v", pattern, kept, err)
@@ -422,7 +420,7 @@ func FuzzPattern(f *testing.F) {
 }
 
 func TestTheAdministratorsWordOnDMARC(t *testing.T) {
-	p := newPolicing(t, "sqlite:"+filepath.Join(t.TempDir(), "postern.db"))
+	p := newPolicing(t, testdb.SQLite(t))
 	if _, _, ok := p.DMARC("example.net"); ok {
 		t.Error("there is something without a setting")
 	}
@@ -459,7 +457,7 @@ func TestAnOverrideInULabelsIsFound(t *testing.T) {
 }
 
 func BenchmarkPolicies(b *testing.B) {
-	p := newPolicing(b, "sqlite:"+filepath.Join(b.TempDir(), "postern.db"))
+	p := newPolicing(b, testdb.SQLite(b))
 	alice, carol, sender := addr("alice@example.org"), addr("carol@example.com"), addr("someone@mail.shop.far.example")
 	for range 2 {
 		b.Run("For the server", func(b *testing.B) {
