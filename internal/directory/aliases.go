@@ -32,7 +32,8 @@ func (d *Directory) AddAliasTx(tx *db.Tx, alias address.Address, targets []addre
 		return err
 	}
 	d.publish(tx, func(s *snapshot) {
-		s.addresses[alias.Key()] = &entry{kind: kindAlias, address: alias, targets: ids}
+		s.addresses[alias.Key()] = &entry{kind: kindAlias, address: alias}
+		s.point(alias.Key(), ids)
 	})
 	return nil
 }
@@ -51,7 +52,7 @@ func (d *Directory) SetAlias(ctx context.Context, alias address.Address, targets
 		if err != nil {
 			return err
 		}
-		d.publish(tx, func(s *snapshot) { s.editEntry(alias.Key(), func(e *entry) { e.targets = ids }) })
+		d.publish(tx, func(s *snapshot) { s.point(alias.Key(), ids) })
 		return nil
 	})
 }
@@ -120,9 +121,8 @@ func (d *Directory) leaveAliases(tx *db.Tx, id int64) error {
 			return err
 		}
 		d.publish(tx, func(s *snapshot) {
-			s.editEntry(a.key, func(e *entry) {
-				e.targets = slices.DeleteFunc(slices.Clone(e.targets), func(other int64) bool { return other == id })
-			})
+			left := slices.Clone(s.addresses[a.key].targets)
+			s.point(a.key, slices.DeleteFunc(left, func(other int64) bool { return other == id }))
 		})
 	}
 	return nil
@@ -145,6 +145,16 @@ func (d *Directory) Aliases() []Alias {
 	}
 	slices.SortFunc(list, func(a, b Alias) int { return byKey(a.Address, b.Address) })
 	return list
+}
+
+// Addresses lists an account's own address and then the aliases that lead to it, by address; none for an account that is
+// not there.
+func (d *Directory) Addresses(account int64) []address.Address {
+	p := d.now.Load().accounts[account]
+	if p == nil {
+		return nil
+	}
+	return append([]address.Address{p.Address}, p.aliases...)
 }
 
 // Grant lets an account send as another local address, such as a group's or a colleague's.

@@ -135,7 +135,7 @@ func describe(s *snapshot) []string {
 		lines = append(lines, fmt.Sprint("address ", key, e.kind, e.address, e.title, e.account, e.targets, e.members))
 	}
 	for id, p := range s.accounts {
-		lines = append(lines, fmt.Sprint("account ", id, p.Account, p.verifier.String(), p.scram, p.grants))
+		lines = append(lines, fmt.Sprint("account ", id, p.Account, p.verifier.String(), p.scram, p.aliases, p.grants))
 	}
 	slices.Sort(lines)
 	return append(lines, fmt.Sprint("admins ", s.admins))
@@ -580,6 +580,56 @@ func TestMemoryFollowsTheDatabase(t *testing.T) {
 	}
 	if done < 200 {
 		t.Errorf("only %d changes were made", done)
+	}
+}
+
+// addresses writes out what an account may be written to at.
+func (h *house) addresses(a Account) string { return strings.Trim(fmt.Sprint(h.Addresses(a.ID)), "[]") }
+
+func TestAnAccountKnowsItsAddresses(t *testing.T) {
+	h := newHouse(t)
+	alice, _ := h.User(addr("alice@example.test"))
+	bob, _ := h.User(addr("bob@example.test"))
+	expect := func(what string, ofAlice, ofBob string) {
+		t.Helper()
+		if a, b := h.addresses(alice), h.addresses(bob); a != ofAlice || b != ofBob {
+			t.Errorf("%s: alice has %q, bob has %q", what, a, b)
+		}
+		h.checkMemory()
+	}
+	expect("at first", "alice@example.test", "bob@example.test")
+	h.must(h.AddAlias(ctx, addr("Sales@example.test"), addrs("alice@example.test", "bob@example.test")))
+	h.must(h.AddAlias(ctx, addr("info@example.test"), addrs("alice@example.test")))
+	expect("with aliases", "alice@example.test info@example.test Sales@example.test", "bob@example.test Sales@example.test")
+	h.must(h.SetAlias(ctx, addr("sales@example.test"), addrs("bob@example.test")))
+	expect("with another target", "alice@example.test info@example.test", "bob@example.test Sales@example.test")
+	h.must(h.ChangeUser(ctx, addr("alice@example.test"), UserChange{Name: new("Alice")}))
+	expect("with a name", "alice@example.test info@example.test", "bob@example.test Sales@example.test")
+	h.must(h.RemoveAlias(ctx, addr("info@example.test")))
+	expect("without an alias", "alice@example.test", "bob@example.test Sales@example.test")
+	h.must(h.SetAlias(ctx, addr("sales@example.test"), addrs("alice@example.test", "bob@example.test")))
+	h.must(h.RemoveUser(ctx, addr("bob@example.test")))
+	expect("alone", "alice@example.test Sales@example.test", "")
+}
+
+// BenchmarkAddresses is among many aliases of others, which cost nothing.
+func BenchmarkAddresses(b *testing.B) {
+	h := newHouse(b)
+	a, _ := h.User(addr("alice@example.test"))
+	h.must(h.AddAlias(ctx, addr("info@example.test"), addrs("alice@example.test")))
+	h.must(h.base.Write(ctx, func(tx *db.Tx) error {
+		for i := range 1000 {
+			if err := h.AddAliasTx(tx, addr(fmt.Sprintf("other%d@example.test", i)), addrs("bob@example.test")); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	b.ReportAllocs()
+	for b.Loop() {
+		if list := h.Addresses(a.ID); len(list) != 2 {
+			b.Fatal(list)
+		}
 	}
 }
 

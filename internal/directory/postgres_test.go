@@ -25,6 +25,7 @@ func TestOnPostgreSQL(t *testing.T) {
 		"WhoGetsMail":                            TestWhoGetsMail,
 		"ADomainChoosesSeparatorAndCatchAll":     TestADomainChoosesSeparatorAndCatchAll,
 		"EntangledGroupsAreUnfoldedOnce":         TestEntangledGroupsAreUnfoldedOnce,
+		"AnAccountKnowsItsAddresses":             TestAnAccountKnowsItsAddresses,
 		"WhoMaySendAsWhom":                       TestWhoMaySendAsWhom,
 		"ARefusedChangeSaysWhy":                  TestARefusedChangeSaysWhyAndChangesNothing,
 		"DomainAndUserInOneTransaction":          TestDomainAndUserInOneTransaction,

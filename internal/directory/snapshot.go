@@ -47,8 +47,9 @@ type entry struct {
 type person struct {
 	Account
 	credentials
-	since  time.Time         // PasswordChanged to the instant, if that was in this process's life
-	grants []address.Address // by key
+	since   time.Time         // PasswordChanged to the instant, if that was in this process's life
+	aliases []address.Address // those that lead to it, by key
+	grants  []address.Address // by key
 }
 
 // clone makes a snapshot that may be changed, as long as what its maps point to is replaced and not written to.
@@ -97,6 +98,23 @@ func (s *snapshot) editEntry(key string, edit func(*entry)) {
 	}
 }
 
+// point has an alias, if it is there, lead to these accounts and no others.
+func (s *snapshot) point(key string, targets []int64) {
+	alias := s.addresses[key]
+	if alias == nil {
+		return
+	}
+	for _, id := range alias.targets {
+		if !slices.Contains(targets, id) {
+			s.editPerson(id, func(p *person) { p.aliases = without(p.aliases, key) })
+		}
+	}
+	for _, id := range targets {
+		s.editPerson(id, func(p *person) { p.aliases = with(p.aliases, alias.address) })
+	}
+	s.editEntry(key, func(e *entry) { e.targets = targets })
+}
+
 // editDomain changes a copy of a domain, if it is there.
 func (s *snapshot) editDomain(name string, edit func(*Domain)) {
 	if old := s.domains[name]; old != nil {
@@ -109,6 +127,7 @@ func (s *snapshot) editDomain(name string, edit func(*Domain)) {
 // dropAddress forgets an address and what points to it: memberships, grants, catch-alls. removeAddress does the same in
 // the database.
 func (s *snapshot) dropAddress(key string) {
+	s.point(key, nil)
 	delete(s.addresses, key)
 	is := func(a address.Address) bool { return a.Key() == key }
 	for other, e := range s.addresses {
@@ -240,7 +259,8 @@ func (s *snapshot) loadTargets(tx *db.ReadTx) error {
 		if err := scan(&key, &id); err != nil {
 			return err
 		}
-		s.addresses[key].targets = append(s.addresses[key].targets, id)
+		alias, p := s.addresses[key], s.accounts[id]
+		alias.targets, p.aliases = append(alias.targets, id), append(p.aliases, alias.address)
 		return nil
 	})
 }

@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -111,15 +110,9 @@ func (s *Server) manageSieveLimits() managesieve.Limits {
 
 // addressesOf are an account's own address and the aliases that lead to it.
 func (s *Server) addressesOf(account int64) []string {
-	own, ok := s.Directory.Account(account)
-	if !ok {
-		return nil
-	}
-	list := []string{own.Address.String()}
-	for _, alias := range s.Directory.Aliases() {
-		if slices.ContainsFunc(alias.Targets, func(to address.Address) bool { return to.Key() == own.Address.Key() }) {
-			list = append(list, alias.Address.String())
-		}
+	var list []string
+	for _, a := range s.Directory.Addresses(account) {
+		list = append(list, a.String())
 	}
 	return list
 }
