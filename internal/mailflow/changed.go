@@ -28,6 +28,7 @@ type touched struct {
 	imapsieve.Message
 	lying    store.Lying
 	content  store.MessageContent
+	whole    *message.Message // with what the server put before it
 	refiling store.Refiling
 	kept     bool
 	prepared []*store.Prepared
@@ -96,7 +97,7 @@ func (y *touched) run(ctx context.Context, plan *filter.Plan) (*effect, error) {
 	if err != nil {
 		return nil, err
 	}
-	y.p.parsed = parsed
+	y.whole, y.p.parsed = parsed, parsed
 	login := y.own.Address.String()
 	result := plan.Run(ctx, &filter.Mail{
 		Parsed: parsed, Content: y.content, Size: y.content.Size(), Domain: y.own.Address.Domain, Flags: y.lying.Flags, Delimiters: y.delimiters(),
@@ -148,26 +149,16 @@ func (y *touched) do(ctx context.Context, a *sieve.Action, lost *bool) error {
 			y.Log.Warn("a Sieve script sends a message on from a mailbox, and not all of it is done"+why, "account", y.own.ID, "script", by, "to", a.Address)
 		}
 		return err
-	case sieve.Notify:
-		return y.announceChange(ctx, a, lost)
+	case sieve.Notify: // once a day of the same change
+		y.occasion = fmt.Sprintf(" of %s %v of %d in %d", y.Cause, y.Message.Flags, y.UID, y.Message.Mailbox)
+		if err := y.load(); err != nil {
+			return err
+		}
+		return y.act(ctx, a, lost)
 	default:
 		return y.act(ctx, a, lost)
 	}
 	return nil
-}
-
-// announceChange tells by a notice of what was done with the message, as the mailbox has it: once a day of the same.
-func (y *touched) announceChange(ctx context.Context, a *sieve.Action, lost *bool) error {
-	content, err := y.spooled(nil, 0)
-	if err != nil {
-		return err
-	}
-	y.closers = append(y.closers, content.Close)
-	leaves := y.p.content
-	y.p.content = content
-	defer func() { y.p.content = leaves }()
-	y.occasion = fmt.Sprintf("%s %v of %d in %d", y.Cause, y.Message.Flags, y.UID, y.Message.Mailbox)
-	return y.act(ctx, a, lost)
 }
 
 // keep leaves the message where it lies. What the script changed of its flags is changed; what somebody changed meanwhile stays.
@@ -254,7 +245,7 @@ func (y *touched) drop() {
 // rewritten stores the message with another header.
 func (y *touched) rewritten(ctx context.Context, header []byte) (*store.Prepared, error) {
 	old := int64(0)
-	for _, field := range y.p.parsed.Header.Fields {
+	for _, field := range y.whole.Header.Fields {
 		old += int64(len(field.Raw))
 	}
 	content, err := y.spooled(header, old)

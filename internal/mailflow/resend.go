@@ -24,39 +24,64 @@ func copyFrom(w io.Writer, content store.MessageContent, from int64) error {
 // redirect sends a message from a mailbox on. One that came to the account by mail goes the way it would have gone when it came. One
 // that its owner put there themselves goes as if they sent it: they must be its author (MAIL-4), for nobody has looked at it.
 func (y *touched) redirect(ctx context.Context, a *sieve.Action) (why string, sent bool, err error) {
-	if y.p.content == nil {
-		if why, err = y.load(ctx); why != "" || err != nil {
-			return why, false, err
-		}
+	if err := y.load(); err != nil {
+		return "", false, err
 	}
-	return y.sendOn(ctx, a)
+	if err := y.mayLeave(ctx); err != nil {
+		var refused *reply.Error
+		if errors.As(err, &refused) && !refused.Temporary() {
+			return "; " + refused.Text + ", so the message is kept", false, nil
+		}
+		return "", false, err
+	}
+	onward := *a
+	if onward.Header, err = y.leaving(a.Header); err != nil {
+		return "", false, err
+	}
+	return y.sendOn(ctx, &onward)
 }
 
-// load puts the message's own bytes into the parcel.
-func (y *touched) load(ctx context.Context) (why string, err error) {
-	came := y.content.PrefixLen() > 0 // which only the server writes
+// leaving is a header that a script changed without what does not leave: the fields that the server put before the message when it
+// came, and of one that its owner put into the mailbox, what is theirs alone.
+func (y *touched) leaving(header []byte) ([]byte, error) {
+	if header == nil {
+		return nil, nil
+	}
+	ours := make([]byte, y.content.PrefixLen())
+	if _, err := y.content.ReadAt(ours, 0); err != nil {
+		return nil, err
+	}
+	now := parts(header, ours)
+	leaves := []byte{}
+	for _, field := range message.ParseHeader(append(now.front, now.head...)).Fields {
+		if y.p.foreign || !isPrivate(field) && !y.isForged(field) {
+			leaves = append(leaves, field.Raw...)
+		}
+	}
+	return leaves, nil
+}
+
+// load puts the message's own bytes into the parcel, for whatever leaves.
+func (y *touched) load() error {
+	if y.p.content != nil {
+		return nil
+	}
 	content, err := y.spooled(nil, y.content.PrefixLen())
 	if err != nil {
-		return "", err
+		return err
 	}
 	y.closers = append(y.closers, content.Close)
 	m, err := message.Parse(content, content.Size(), message.DefaultLimits)
 	if err != nil {
-		return "", err
+		return err
 	}
-	if err := checkHeader(m, int(settings.MessageReceivedLimit.Get(y.Settings))); err != nil {
-		return "; " + textOf(err), nil
-	}
-	if came {
-		y.p.foreign, y.p.envelope.From = true, returnPath(y.p.parsed)
+	y.p.envelope.From = y.own.Address
+	if y.content.PrefixLen() > 0 { // which only the server writes
+		y.p.foreign, y.p.envelope.From = true, returnPath(y.whole)
 	} else {
-		if err := y.mustBeAuthor(ctx, m); err != nil {
-			return "; " + textOf(err), nil
-		}
-		y.p.envelope.From = y.own.Address
 		clean, parsed, err := y.without(content, m, func(field message.Field) bool { return isPrivate(field) || y.isForged(field) })
 		if err != nil {
-			return "", err
+			return err
 		}
 		if clean != content {
 			y.closers = append(y.closers, clean.Close)
@@ -66,16 +91,18 @@ func (y *touched) load(ctx context.Context) (why string, err error) {
 	now := y.Clock.Now()
 	y.p.trace = fmt.Appendf(nil, "Received: by %s (Postern)\r\n\tid imapsieve.%d.%d;\r\n\t%s\r\n", y.Hostname, now.UnixNano(), y.own.ID, now.Format(dateForm))
 	y.p.content, y.p.parsed = content, m
-	return "", nil
+	return nil
 }
 
-// textOf is what a refusal says.
-func textOf(err error) string {
-	var refused *reply.Error
-	if errors.As(err, &refused) {
-		return refused.Text
+// mayLeave refuses what would be refused if the owner sent it now; it is asked behind load.
+func (y *touched) mayLeave(ctx context.Context) error {
+	if err := checkHeader(y.p.parsed, int(settings.MessageReceivedLimit.Get(y.Settings))); err != nil {
+		return err
 	}
-	return err.Error()
+	if y.p.foreign {
+		return nil
+	}
+	return y.mustBeAuthor(ctx, y.p.parsed)
 }
 
 // returnPath is where a message that came by mail had its bounces go, which the server wrote down on top of it.
