@@ -307,6 +307,52 @@ func TestAMessageIsSentOnFromAMailbox(t *testing.T) {
 	emptyQueue(t, g.Server)
 }
 
+// TestWhatLeavesFromAMailboxHasTheHeaderOfItsScript: edits go with it, what is the server's or the owner's alone does not; and a change can be
+// told of.
+func TestWhatLeavesFromAMailboxHasTheHeaderOfItsScript(t *testing.T) {
+	g := openGate(t, "far.example. 60 IN MX 10 mx.far.example.\nmx.far.example. 60 IN A 127.0.0.66\n")
+	far := listenAsMX(t, "127.0.0.66")
+	publish(t, g.Server, g.dns)
+	const alice, bob = "alice@example.test", "bob@example.test"
+	k := keepScripts(t, g.Server, alice)
+	k.must(k.put("send", `require ["imapsieve", "environment", "editheader", "enotify", "copy"];`, `addheader "X-Note" "seen"; deleteheader "X-Drop";`,
+		`if environment "imap.cause" "FLAG" { notify :message "it was marked" "mailto:bob@example.test"; }`, `else { redirect :copy "out@far.example"; }`))
+	c := g.IMAP(t, alice)
+	watch(t, c, "Archive", "send")
+	s := g.stranger(t, true)
+	g.accept(t, s.ip, s.author, g.letter(s.author, "X-Drop: this", "Subject: from far"), alice)
+	comesTo(t, c, "INBOX", "from far ()")
+	if _, err := c.Move(imap.SeqSetNum(1), "Archive").Wait(); err != nil {
+		t.Fatal(err)
+	}
+	out := string(far.wait(t, 1).data)
+	for _, wanted := range []string{"X-Note: seen\r\n", "Subject: from far\r\n", "Delivered-To: alice@example.test\r\n"} {
+		if strings.Count(out, wanted) != 1 {
+			t.Errorf("%q is there %d times in\n%s", wanted, strings.Count(out, wanted), out)
+		}
+	}
+	if strings.Contains(out, "X-Drop") || strings.Contains(out, "Return-Path: <"+s.author) {
+		t.Errorf("what leaves is\n%s", out)
+	}
+	appendTo(t, c, "Archive", "Bcc: secret@far.example\r\nX-Drop: this\r\n"+note(alice, "my own"))
+	out = string(far.wait(t, 2).data)
+	if strings.Count(out, "X-Note: seen\r\n") != 1 || strings.Contains(out, "secret") || strings.Contains(out, "X-Drop") {
+		t.Errorf("what leaves of my own is\n%s", out)
+	}
+	if _, err := c.Select("Archive", nil).Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Store(imap.SeqSetNum(1), &imap.StoreFlags{Op: imap.StoreFlagsAdd, Flags: []imap.Flag{imap.FlagFlagged}}, nil).Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, told := range g.Messages(t, bob, "INBOX", 1) {
+		if !strings.Contains(string(told), "it was marked") || !strings.Contains(string(told), "Auto-Submitted: auto-notified") {
+			t.Errorf("bob is told\n%s", told)
+		}
+	}
+	emptyQueue(t, g.Server)
+}
+
 // TestScriptsReadAnnotations: of mailboxes and of the server, when mail comes in and when it is moved.
 func TestScriptsReadAnnotations(t *testing.T) {
 	g := openGate(t, "")
