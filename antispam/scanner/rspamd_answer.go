@@ -20,8 +20,7 @@ type rspamdReply struct {
 	Thresholds map[string]json.Number  `json:"thresholds"`
 	Symbols    map[string]rspamdSymbol `json:"symbols"`
 	Milter     struct {
-		Add    map[string]json.RawMessage `json:"add_headers"`
-		Remove map[string]json.RawMessage `json:"remove_headers"`
+		Add map[string]json.RawMessage `json:"add_headers"`
 	} `json:"milter"`
 }
 
@@ -79,7 +78,7 @@ func parseRspamd(answer []byte) (Result, error) {
 	if r.Required, err = points(required.String()); err != nil {
 		return Result{}, err
 	}
-	if err := errors.Join(r.takeSymbols(reply.Symbols), r.takeMilter(reply.Milter.Add, reply.Milter.Remove)); err != nil {
+	if err := errors.Join(r.takeSymbols(reply.Symbols), r.takeMilter(reply.Milter.Add)); err != nil {
 		return Result{}, err
 	}
 	return r, nil
@@ -109,7 +108,7 @@ func (r *Result) takeSymbols(symbols map[string]rspamdSymbol) error {
 }
 
 // takeMilter takes what the module milter_headers would have in the message's header.
-func (r *Result) takeMilter(add, remove map[string]json.RawMessage) error {
+func (r *Result) takeMilter(add map[string]json.RawMessage) error {
 	for _, name := range sortedKeys(add) {
 		values, err := headerValues(add[name])
 		if err != nil {
@@ -123,15 +122,6 @@ func (r *Result) takeMilter(add, remove map[string]json.RawMessage) error {
 			if wanted {
 				r.add(f)
 			}
-		}
-	}
-	for _, name := range sortedKeys(remove) {
-		f, wanted, err := newField(name, "")
-		if err != nil {
-			return err
-		}
-		if wanted && len(r.Remove) < maxFields {
-			r.Remove = append(r.Remove, f.Name)
 		}
 	}
 	return nil

@@ -72,10 +72,9 @@ type Result struct {
 	Required verdict.Points
 	// Symbols are the rules that matched, weightiest first, at most 200. Points are 0 where the scanner does not tell them.
 	Symbols []verdict.Part
-	// Headers are the fields that the scanner wants on the message; Remove names those that it wants gone, such as forged
-	// ones of its own.
+	// Headers are the fields that the scanner wants on the message. Forged ones of its own are left out of the
+	// message whatever it says.
 	Headers []Field
-	Remove  []string
 	// Virus is the name of what was found, when Kind is Infected.
 	Virus string
 	// Version of the scanner, as it says; may be empty.
