@@ -1,7 +1,6 @@
 package imap
 
 import (
-	"context"
 	"encoding/base64"
 	"errors"
 
@@ -14,7 +13,7 @@ import (
 
 // login is LOGIN: PLAIN by another name. RFC 9051 6.2.3
 func (s *session) login(c *grammar.Login) answer {
-	if err := s.attempt(s.ctx, c.User); err != nil {
+	if err := s.logins().Before(s.ctx, c.User); err != nil {
 		return s.loginRefused("", err)
 	}
 	identity, err := s.srv.Auth.Authenticate(s.ctx, c.User, c.Password)
@@ -31,8 +30,7 @@ func (s *session) authenticate(c *grammar.Authenticate) answer {
 	if c.Mechanism == sasl.Login {
 		return refuse("CANNOT", "There is no such mechanism")
 	}
-	before := func(ctx context.Context, login string) error { return s.attempt(ctx, login) }
-	exchange, err := sasl.NewServer(c.Mechanism, s.srv.Auth, &state, sasl.Before(before), sasl.Certificate(s.shown), sasl.Plus(s.limits.OfferPlus))
+	exchange, err := sasl.NewServer(c.Mechanism, s.srv.Auth, &state, sasl.Before(s.logins().Before), sasl.Certificate(s.shown), sasl.Plus(s.limits.OfferPlus))
 	if err != nil {
 		return refuse("CANNOT", "There is no such mechanism")
 	}
@@ -75,7 +73,7 @@ func (s *session) challenge(challenge []byte) ([]byte, error) {
 
 // exchangeFailed ends an exchange that the mechanism or the credentials ended.
 func (s *session) exchangeFailed(login string, err error) answer {
-	if login != "" && !refusedBefore(err) {
+	if login != "" {
 		s.attempted(login, err)
 	}
 	if errors.Is(err, sasl.ErrProtocol) {
@@ -101,38 +99,15 @@ func (s *session) exchangeLost(login string, err error) answer {
 	return misuse(e.Text)
 }
 
-// errThrottled wraps what the throttle refused: no password was looked at.
-type errThrottled struct{ error }
-
-func (e errThrottled) Unwrap() error { return e.error }
-
-func refusedBefore(err error) bool {
-	var t errThrottled
-	return errors.As(err, &t)
+// logins has the throttle and the log follow the attempts.
+func (s *session) logins() throttle.Logins {
+	return throttle.Logins{Throttle: s.srv.Throttle, Log: s.srv.log(), Service: "imap", Remote: s.remote}
 }
 
-// attempt asks the throttle whether a password may be looked at.
-func (s *session) attempt(ctx context.Context, login string) error {
-	if s.srv.Throttle == nil {
-		return nil
-	}
-	if err := s.srv.Throttle.BeforeAuth(ctx, s.remote, login); err != nil {
-		throttle.LogFailure(s.srv.log(), "imap", s.remote, login, "throttled")
-		return errThrottled{err}
-	}
-	return nil
-}
-
-// attempted tells the throttle and the log how an attempt ended.
+// attempted tells how an attempt ended, if it was one.
 func (s *session) attempted(login string, err error) {
-	if s.srv.Throttle != nil {
-		s.srv.Throttle.AuthResult(s.remote, login, err == nil)
-	}
-	if s.srv.Metrics != nil {
+	if s.logins().After(login, err) && s.srv.Metrics != nil {
 		s.srv.Metrics.Auth(err == nil)
-	}
-	if errors.Is(err, sasl.ErrBadCredentials) {
-		throttle.LogFailure(s.srv.log(), "imap", s.remote, login, "credentials")
 	}
 }
 

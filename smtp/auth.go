@@ -1,7 +1,6 @@
 package smtp
 
 import (
-	"context"
 	"encoding/base64"
 	"errors"
 	"strings"
@@ -26,18 +25,20 @@ func (c *connection) auth(arg string) error {
 	if mechanism == "" || strings.Contains(initial, " ") || hasInitial && initial == "" {
 		return reply.New(501, "5.5.4", "Syntax: AUTH mechanism [initial-response]")
 	}
-	a := c.newAttempt()
-	exchange, err := sasl.NewServer(mechanism, c.server.Auth, c.session.TLS, sasl.Certificate(c.certificate), sasl.Before(a.before), sasl.Plus(c.limits.OfferPlus))
+	logins := throttle.Logins{Throttle: c.server.Throttle, Log: c.server.Log, Service: c.server.Role.String(), Remote: c.session.Remote.Addr()}
+	exchange, err := sasl.NewServer(mechanism, c.server.Auth, c.session.TLS, sasl.Certificate(c.certificate), sasl.Before(logins.Before), sasl.Plus(c.limits.OfferPlus))
 	if err != nil {
 		return reply.From(err)
 	}
 	err = c.exchange(exchange, initial, hasInitial)
-	a.report(exchange.Login(), err == nil)
+	if login := exchange.Login(); login != "" {
+		logins.After(login, err)
+	}
 	if c.server.Metrics != nil {
 		c.server.Metrics.Auth(c.server.Role, strings.ToUpper(mechanism), err == nil)
 	}
 	if err != nil {
-		return c.authFailed(exchange.Login(), err)
+		return c.authFailed(err)
 	}
 	id := exchange.Identity()
 	c.session.Identity, c.session.Mechanism = &id, strings.ToUpper(mechanism)
@@ -95,7 +96,7 @@ func (c *connection) exchange(exchange sasl.Server, initial string, hasInitial b
 type unanswered struct{ error }
 
 // authFailed answers a failed exchange, and ends a session that has guessed enough.
-func (c *connection) authFailed(login string, err error) error {
+func (c *connection) authFailed(err error) error {
 	var lost unanswered
 	if errors.As(err, &lost) {
 		return lost.error
@@ -105,38 +106,10 @@ func (c *connection) authFailed(login string, err error) error {
 		c.server.Log.Error("smtp login could not be checked", "session", c.session.ID, "error", err)
 		e = reply.Wrap(err, 454, "4.7.0", "Temporary authentication failure") // RFC 4954 4
 	}
-	if errors.Is(err, sasl.ErrBadCredentials) {
-		throttle.LogFailure(c.server.Log, c.server.Role.String(), c.session.Remote.Addr(), login, "credentials")
-	}
 	if c.authFailures++; c.authFailures >= c.limits.MaxAuthFailures {
 		c.sayError(e)
 		return goodbye(421, "4.7.0", "Too many failed logins, closing connection")
 	}
 	c.sayError(e)
 	return nil
-}
-
-// attempt is one AUTH as the throttle sees it.
-type attempt struct {
-	c      *connection
-	passed bool // by BeforeAuth, which wants to know how it ended
-}
-
-func (c *connection) newAttempt() *attempt { return &attempt{c: c} }
-
-func (a *attempt) before(ctx context.Context, login string) error {
-	if a.c.server.Throttle == nil {
-		return nil
-	}
-	err := a.c.server.Throttle.BeforeAuth(ctx, a.c.session.Remote.Addr(), login)
-	if a.passed = err == nil; !a.passed {
-		throttle.LogFailure(a.c.server.Log, a.c.server.Role.String(), a.c.session.Remote.Addr(), login, "throttled")
-	}
-	return err
-}
-
-func (a *attempt) report(login string, ok bool) {
-	if a.passed {
-		a.c.server.Throttle.AuthResult(a.c.session.Remote.Addr(), login, ok)
-	}
 }

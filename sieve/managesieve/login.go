@@ -1,7 +1,6 @@
 package managesieve
 
 import (
-	"context"
 	"encoding/base64"
 	"errors"
 	"slices"
@@ -27,8 +26,7 @@ func (s *session) authenticate(args []argument) answer {
 	case weak(mechanism):
 		return no("AUTH-TOO-WEAK", "This mechanism is not allowed; use one that the capabilities name")
 	}
-	before := func(ctx context.Context, login string) error { return s.attempt(ctx, login) }
-	exchange, err := sasl.NewServer(mechanism, s.srv.Auth, s.tls, sasl.Before(before), sasl.Certificate(s.shown), sasl.Plus(s.limits.OfferPlus), sasl.DataWithSuccess())
+	exchange, err := sasl.NewServer(mechanism, s.srv.Auth, s.tls, sasl.Before(s.logins().Before), sasl.Certificate(s.shown), sasl.Plus(s.limits.OfferPlus), sasl.DataWithSuccess())
 	if err != nil {
 		return no("", "There is no such mechanism; use one that the capabilities name")
 	}
@@ -81,40 +79,21 @@ type unanswered struct{ error }
 
 func (e unanswered) Unwrap() error { return e.error }
 
-// throttled wraps what the throttle refused: no password was looked at.
-type throttled struct{ error }
-
-func (e throttled) Unwrap() error { return e.error }
-
-// attempt asks the throttle whether a password may be looked at.
-func (s *session) attempt(ctx context.Context, login string) error {
-	if s.srv.Throttle == nil {
-		return nil
-	}
-	if err := s.srv.Throttle.BeforeAuth(ctx, s.remote, login); err != nil {
-		throttle.LogFailure(s.srv.log(), service, s.remote, login, "throttled")
-		return throttled{err}
-	}
-	return nil
+// logins has the throttle and the log follow the attempts.
+func (s *session) logins() throttle.Logins {
+	return throttle.Logins{Throttle: s.srv.Throttle, Log: s.srv.log(), Service: service, Remote: s.remote}
 }
 
-// attempted tells the throttle and the log how an attempt ended.
+// attempted tells how an attempt ended, if it was one.
 func (s *session) attempted(login string, err error) {
-	if s.srv.Throttle != nil {
-		s.srv.Throttle.AuthResult(s.remote, login, err == nil)
-	}
-	if s.srv.Metrics != nil {
+	if s.logins().After(login, err) && s.srv.Metrics != nil {
 		s.srv.Metrics.Auth(err == nil)
-	}
-	if errors.Is(err, sasl.ErrBadCredentials) {
-		throttle.LogFailure(s.srv.log(), service, s.remote, login, "credentials")
 	}
 }
 
 // loginFailed ends an exchange, and a session that has guessed enough.
 func (s *session) loginFailed(login string, err error) answer {
-	var refused throttled
-	if login != "" && !errors.As(err, &refused) {
+	if login != "" {
 		s.attempted(login, err)
 	}
 	a := s.loginAnswer(err)
