@@ -7,6 +7,8 @@ set -euo pipefail
 packages=(
   # clients
   swaks msmtp isync mutt curl offlineimap3 imapfilter fdm getmail6 sieve-connect python3 libnet-ssleay-perl libauthen-sasl-perl libnet-dns-perl libsasl2-modules
+  # a webmail and a browser; PHP wants a web server or one of its own, such as php-cgi
+  roundcube-core roundcube-sqlite3 roundcube-plugins php-cli php-cgi chromium
   # peers and judges
   postfix dovecot-imapd fail2ban python3-dkim python3-nacl python3-authres openssl ca-certificates
   # scanners (spamassassin alone has no spamd) and what unpacks the corpora
@@ -15,7 +17,8 @@ packages=(
   postgresql e2fsprogs util-linux mount iproute2 procps
 )
 services=(postfix dovecot fail2ban postgresql spamd rspamd clamav-daemon clamav-freshclam)
-units=(clamav-daemon.socket clamav-freshclam-once.timer spamassassin-maintenance.timer)
+units=(clamav-daemon.socket clamav-freshclam-once.timer spamassassin-maintenance.timer phpsessionclean.timer roundcube-cleandb.timer roundcube-gc.timer)
+unwanted=(apache2-bin) # PHP would rather bring it
 
 missing=()
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
@@ -30,6 +33,10 @@ if [ ${#missing[@]} -eq 0 ]; then
   exit 0
 fi
 echo "setup: installing ${missing[*]}"
+without=()
+for package in "${unwanted[@]}"; do
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" = installed ] || without+=("$package-")
+done
 
 # Services that were there before keep running as they are; those that come now are switched off again.
 fresh=()
@@ -50,9 +57,10 @@ fi
 export DEBIAN_FRONTEND=noninteractive
 if command -v debconf-set-selections >/dev/null; then
   echo "postfix postfix/main_mailer_type select No configuration" | debconf-set-selections
+  echo "roundcube-core roundcube/dbconfig-install boolean false" | debconf-set-selections
 fi
 apt-get update -q
-apt-get install -q -y --no-install-recommends --no-remove "${missing[@]}"
+apt-get install -q -y --no-install-recommends --no-remove "${missing[@]}" "${without[@]}"
 
 if [ -d /run/systemd/system ]; then
   for unit in "${fresh[@]}"; do
