@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
@@ -113,28 +115,53 @@ func (b *browser) look(selector, text string) found {
 	return f
 }
 
-// see waits until an element can be seen and used: the page has loaded, and nothing lies before it.
-func (b *browser) see(selector, text string) found {
+// until waits until nothing is missing.
+func (b *browser) until(missing func() string) {
 	b.t.Helper()
 	for deadline := time.Now().Add(patience); ; <-time.After(20 * time.Millisecond) {
-		f := b.look(selector, text)
-		if f.Why == "" {
-			return f
+		why := missing()
+		if why == "" {
+			return
 		}
 		if time.Now().After(deadline) {
-			b.t.Fatalf("there is no %q with the text %q: %s", selector, text, f.Why)
+			b.t.Fatal(why)
 		}
 	}
+}
+
+// see waits until an element can be seen and used: the page has loaded, and nothing lies before it.
+func (b *browser) see(selector, text string) (f found) {
+	b.t.Helper()
+	b.until(func() string {
+		if f = b.look(selector, text); f.Why == "" {
+			return ""
+		}
+		return fmt.Sprintf("there is no %s %q: %s", selector, text, f.Why)
+	})
+	return f
 }
 
 // gone waits until there is no such element to be seen.
 func (b *browser) gone(selector, text string) {
 	b.t.Helper()
-	for deadline := time.Now().Add(patience); b.look(selector, text).Why == ""; <-time.After(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			b.t.Fatalf("there is still a %q with the text %q", selector, text)
+	b.until(func() string {
+		if b.look(selector, text).Why != "" {
+			return ""
 		}
-	}
+		return fmt.Sprintf("there is still a %s %q", selector, text)
+	})
+}
+
+// holds waits until a field has a value.
+func (b *browser) holds(selector, want string) {
+	b.t.Helper()
+	b.until(func() string {
+		f := b.look(selector, "")
+		if f.Why == "" && f.Value == want {
+			return ""
+		}
+		return fmt.Sprintf("%s holds %q, not %q %s", selector, f.Value, want, f.Why)
+	})
 }
 
 // click waits for an element and clicks on its middle.
@@ -144,20 +171,42 @@ func (b *browser) click(selector, text string) {
 	b.do(chromedp.MouseClickXY(f.X, f.Y))
 }
 
+// follow clicks on a link and waits until the page has given way to the next one.
+func (b *browser) follow(selector, text string) {
+	b.t.Helper()
+	const mark = "window.beforeTheClick"
+	b.do(chromedp.Evaluate[chromedp.Void](mark + " = true"))
+	b.click(selector, text)
+	b.until(func() string {
+		if there, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](mark+" === true")); there || err != nil {
+			return fmt.Sprintf("%s %q leads nowhere (%v)", selector, text, err)
+		}
+		return ""
+	})
+}
+
 // write clicks into a field and types, in place of what it held.
 func (b *browser) write(selector, text string) {
 	b.t.Helper()
 	b.click(selector, "")
-	b.do(chromedp.KeyEvent("a", chromedp.KeyModifiers(chromedp.ModifierCtrl)), chromedp.KeyEvent(text))
-	b.holds(selector, text)
+	b.do(selectAll, chromedp.KeyEvent(text))
 }
 
-// holds wants a field to have a value.
-func (b *browser) holds(selector, want string) {
+// paste is write for what is too long to be typed.
+func (b *browser) paste(selector, text string) {
 	b.t.Helper()
-	if f := b.see(selector, ""); f.Value != want {
-		b.t.Fatalf("%s holds %q, not %q", selector, f.Value, want)
-	}
+	b.click(selector, "")
+	b.do(selectAll, func(ctx context.Context, page *chromedp.Target) (chromedp.Void, error) {
+		return cdp.Call(ctx, page, input.InsertText, input.InsertTextParams{Text: text})
+	})
+}
+
+var selectAll = chromedp.KeyEvent("a", chromedp.KeyModifiers(chromedp.ModifierCtrl))
+
+// press presses a key.
+func (b *browser) press(key string) {
+	b.t.Helper()
+	b.do(chromedp.KeyEvent(key))
 }
 
 // choose opens a list of Roundcube's skin and takes an entry.

@@ -2,6 +2,8 @@ package webmail_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -17,26 +19,34 @@ const alice, bob = "alice@example.test", "bob@example.test"
 type desk struct {
 	*browser
 	server *lab.Server
+	dir    string // where Roundcube writes
 }
 
 // sit starts everything and logs alice in.
 func sit(t *testing.T) *desk {
 	t.Helper()
 	server := lab.Start(t)
-	url := startRoundcube(t, server)
-	d := &desk{openBrowser(t), server}
+	url, dir := startRoundcube(t, server)
+	d := &desk{openBrowser(t), server, dir}
 	d.open(url)
 	d.write("#rcmloginuser", alice)
 	d.write("#rcmloginpwd", lab.Password)
-	d.click("#rcmloginsubmit", "")
+	d.follow("#rcmloginsubmit", "")
 	return d
 }
 
 // settings opens a page of Roundcube's settings.
 func (d *desk) settings(page string) {
 	d.t.Helper()
-	d.click("#taskmenu a.settings", "")
-	d.click("#settings-menu a", page)
+	d.follow("#taskmenu a.settings", "")
+	d.follow("#settings-menu a", page)
+}
+
+// create opens an empty form for a filter. The form before it, if there is one, has a name in it.
+func (d *desk) create() {
+	d.t.Helper()
+	d.click("a.create", "Create")
+	d.holds("#_name", "")
 }
 
 // save saves what is in the form and waits until Roundcube has said how that went.
@@ -51,6 +61,28 @@ func (d *desk) noted(notice string) {
 	d.t.Helper()
 	d.click("#messagestack div", notice)
 	d.gone("#messagestack div", notice)
+}
+
+// logged wants Roundcube to have logged errors with these words, in this order, and no others.
+func (d *desk) logged(words ...string) {
+	d.t.Helper()
+	text, err := os.ReadFile(filepath.Join(d.dir, "errors.log"))
+	if err != nil && !os.IsNotExist(err) {
+		d.t.Fatal(err)
+	}
+	n := 0
+	for line := range strings.Lines(string(text)) {
+		if !strings.Contains(line, " Error: ") { // it has its own troubles with PHP
+			continue
+		}
+		if n == len(words) || !strings.Contains(line, words[n]) {
+			d.t.Fatalf("Roundcube logged %s", line)
+		}
+		n++
+	}
+	if n < len(words) {
+		d.t.Fatalf("Roundcube logged nothing of %q", words[n:])
+	}
 }
 
 // send has bob write to alice.
@@ -71,10 +103,10 @@ func (d *desk) send(subject string, header ...string) {
 	}
 }
 
-// lies wants the n-th message of a mailbox of alice to be the last of it, with a subject.
-func (d *desk) lies(mailbox string, n int, subject string) {
+// lies wants the n-th message of a mailbox to be the last of it, with a subject.
+func (d *desk) lies(user, mailbox string, n int, subject string) {
 	d.t.Helper()
-	list := d.server.Messages(d.t, alice, mailbox, n)
+	list := d.server.Messages(d.t, user, mailbox, n)
 	if len(list) != n || !strings.Contains(string(list[n-1]), "\r\nSubject: "+subject+"\r\n") {
 		d.t.Fatalf("%s holds %d messages, the last of them\n%s", mailbox, len(list), list[len(list)-1])
 	}

@@ -15,7 +15,7 @@ func TestAFilterMadeInTheBrowserFilesTheNextMessage(t *testing.T) {
 	}
 
 	d.settings("Filters")
-	d.click("a.create", "Create")
+	d.create()
 	d.write("#_name", `Lists "and" so on`)
 	d.write("#rule_target0_list input", "news")
 	d.choose("#action_type0", "Move message to")
@@ -23,8 +23,8 @@ func TestAFilterMadeInTheBrowserFilesTheNextMessage(t *testing.T) {
 	d.save("Filter saved successfully")
 	d.see("#filterslist td", `Lists "and" so on`)
 	d.send("what is news")
-	d.lies(folder, 1, "what is news")
-	d.click("#taskmenu a.mail", "")
+	d.lies(alice, folder, 1, "what is news")
+	d.follow("#taskmenu a.mail", "")
 	d.click("#mailboxlist a", folder)
 	d.see("#messagelist td.subject", "what is news")
 
@@ -40,13 +40,14 @@ func TestAFilterMadeInTheBrowserFilesTheNextMessage(t *testing.T) {
 	d.choose("#action_mailbox0", "Archive")
 	d.save("Filter saved successfully")
 	d.send("more news")
-	d.lies("Archive", 1, "more news")
-	d.lies("INBOX", 1, "more news")
+	d.lies(alice, "Archive", 1, "more news")
+	d.lies(alice, "INBOX", 1, "more news")
 
 	d.click("#fenabled", "")
 	d.save("Filter saved successfully")
 	d.see("#filterslist tr.disabled td", "Lists")
 	d.send("old news")
-	d.lies("INBOX", 2, "old news")
-	d.lies("Archive", 1, "more news")
+	d.lies(alice, "INBOX", 2, "old news")
+	d.lies(alice, "Archive", 1, "more news")
+	d.logged()
 }

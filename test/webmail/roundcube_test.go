@@ -24,8 +24,8 @@ const (
 )
 
 // startRoundcube sets Roundcube up as docs/sieve.md says, with all that it writes in a folder of the test, and ends it with
-// the test. It gives its address.
-func startRoundcube(t *testing.T, s *lab.Server) (url string) {
+// the test. It gives its address and that folder.
+func startRoundcube(t *testing.T, s *lab.Server) (url, dir string) {
 	t.Helper()
 	php := testenv.Need(t, "php")[0]
 	for _, path := range []string{installed, defaults} {
@@ -33,7 +33,7 @@ func startRoundcube(t *testing.T, s *lab.Server) (url string) {
 			testenv.Missing(t, "Roundcube: `make test` as root installs it on Debian (%v)", err)
 		}
 	}
-	dir := t.TempDir()
+	dir = t.TempDir()
 	if err := os.Symlink(defaults, filepath.Join(dir, "defaults.inc.php")); err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func startRoundcube(t *testing.T, s *lab.Server) (url string) {
 	if err := os.WriteFile(filepath.Join(dir, "config.inc.php"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return serve(t, php, dir)
+	return serve(t, php, dir), dir
 }
 
 // documented is the configuration in docs/sieve.md, with the servers and the authority of the test.

@@ -1,0 +1,38 @@
+package webmail_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp/kb"
+)
+
+// TestAnAnswerWrittenInTheBrowserLeaves within the dates that it is given, beside the filters that are there.
+func TestAnAnswerWrittenInTheBrowserLeaves(t *testing.T) {
+	d := sit(t)
+	d.settings("Out of Office")
+	d.write("#vacation_subject", "Away until Monday")
+	d.write("#vacation_reason", "I am at the sea. Grüße!")
+	d.write("#vacation_datefrom", "2020-01-01")
+	d.press(kb.Escape) // the calendar
+	d.write("#vacation_dateto", "2999-12-31")
+	d.press(kb.Escape)
+	d.choose("#vacation_status", "On")
+	d.save("Out-of-office data saved successfully")
+	d.holds("#vacation_subject", "Away until Monday")
+	d.holds("#vacation_reason", "I am at the sea. Grüße!")
+	d.holds("#vacation_datefrom", "2020-01-01")
+	d.holds("#vacation_status", "on")
+	d.send("are you there")
+	d.lies(alice, "INBOX", 1, "are you there")
+	answer := string(d.server.Messages(t, bob, "INBOX", 1)[0])
+	for _, want := range []string{"Subject: Away until Monday", "From: <alice@example.test>", "In-Reply-To: <are.you.there@example.test>",
+		"Auto-Submitted: auto-replied (vacation)", "I am at the sea. Gr=C3=BC=C3=9Fe!"} {
+		if !strings.Contains(answer, "\r\n"+want+"\r\n") {
+			t.Errorf("the answer lacks %q:\n%s", want, answer)
+		}
+	}
+	d.follow("#settings-menu a", "Filters")
+	d.see("#filterslist td", "Out of Office")
+	d.logged()
+}
