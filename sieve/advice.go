@@ -50,6 +50,13 @@ func impossible(u *use, kind, key string) string {
 	return ""
 }
 
+// warnText warns of numbers that are put in order as text, for that is the default (RFC 5228 2.7.3).
+func (c *compiler) warnText(u *use, m *matcher) {
+	if m.kind == "value" && !m.comparator.numeric {
+		c.warn(u.Position, "the %s test compares text here, and 10 stands before 2; add :comparator \"i;ascii-numeric\"", u.word.name)
+	}
+}
+
 // meant gives words that ask whether another name was meant, if one is near enough.
 func meant(name string, known iter.Seq[string]) string {
 	const most = 2

@@ -86,7 +86,7 @@ func TestAMessageIsShortWhateverStandsInTheScript(t *testing.T) {
 }
 
 func TestWarningsTellOfWhatRunsButCannotBeMeant(t *testing.T) {
-	const all = "require [\"envelope\", \"fileinto\", \"ihave\", \"subaddress\"];\n"
+	const all = "require [\"envelope\", \"fileinto\", \"ihave\", \"subaddress\", \"spamtest\", \"relational\", \"comparator-i;ascii-numeric\"];\n"
 	for _, c := range []struct{ script, warning string }{
 		{"stop;\nkeep;", "line 3: nothing behind 'stop' is run; take it out, or put it before"},
 		{"if true { error \"x\"; keep; }", "line 2: nothing behind 'error' is run; take it out, or put it before"},
@@ -95,6 +95,8 @@ func TestWarningsTellOfWhatRunsButCannotBeMeant(t *testing.T) {
 		{"if address :user \"from\" \"a@b\" { }", "line 2: this address test never holds for \"a@b\": what stands before the @ has none itself; with :all the whole address is compared"},
 		{"if envelope \"from\" \"*@b\" { }", "line 2: this envelope test never holds for \"*@b\": with :is a key is the address alone; a * stands for any text with :matches"},
 		{"if exists \"from:\" { }", "line 2: \"from:\" is no name of a header field, so the exists test never finds one; write the name alone, without a colon"},
+		{"if spamtest :value \"ge\" \"5\" { }", "line 2: the spamtest test compares text here, and 10 stands before 2; add :comparator \"i;ascii-numeric\""},
+		{"if spamtest :value \"ge\" :comparator \"i;ascii-numeric\" \"5\" { }", ""},
 		{"if header :contains \"subject\" \"***\" { fileinto \"x\"; stop; }\nkeep;", ""},
 		{"if address :matches \"from\" \"*@b\" { }", ""},
 	} {

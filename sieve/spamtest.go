@@ -13,6 +13,7 @@ var spamWords = []word{
 // for clear to 100, where one that was not tested has 0 too, but counts as no value (RFC 5235 2.2).
 func compileSpamTest(c *compiler, u *use) func(*machine) (bool, error) {
 	match := c.matcher(u, &u.args[0])
+	c.warnText(u, match)
 	return func(m *machine) (bool, error) {
 		score, percent, tested := m.host.Spam()
 		n := score
