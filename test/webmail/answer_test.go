@@ -7,7 +7,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// TestAnAnswerWrittenInTheBrowserLeaves within the dates that it is given, beside the filters that are there.
+// TestAnAnswerWrittenInTheBrowserLeaves within the dates that it is given. It is a filter like others, and alice still writes herself.
 func TestAnAnswerWrittenInTheBrowserLeaves(t *testing.T) {
 	d := sit(t)
 	d.settings("Out of Office")
@@ -23,7 +23,7 @@ func TestAnAnswerWrittenInTheBrowserLeaves(t *testing.T) {
 	d.holds("#vacation_reason", "I am at the sea. Grüße!")
 	d.holds("#vacation_datefrom", "2020-01-01")
 	d.holds("#vacation_status", "on")
-	d.send("are you there")
+	d.send("are you there", "Hello?")
 	d.lies(alice, "INBOX", 1, "are you there")
 	answer := string(d.server.Messages(t, bob, "INBOX", 1)[0])
 	for _, want := range []string{"Subject: Away until Monday", "From: <alice@example.test>", "In-Reply-To: <are.you.there@example.test>",
@@ -34,5 +34,13 @@ func TestAnAnswerWrittenInTheBrowserLeaves(t *testing.T) {
 	}
 	d.follow("#settings-menu a", "Filters")
 	d.see("#filterslist td", "Out of Office")
+
+	d.follow("#taskmenu a.compose", "")
+	d.write(".recipient-input input", bob)
+	d.write("#compose-subject", "from the sea")
+	d.write("#composebody", "Here I am after all.")
+	d.follow("button.send", "Send")
+	d.lies(bob, "INBOX", 2, "from the sea")
+	d.lies(alice, "Sent", 1, "from the sea")
 	d.logged()
 }

@@ -37,9 +37,13 @@ type browser struct {
 func openBrowser(t *testing.T) *browser {
 	t.Helper()
 	b := &browser{t: t}
+	home, err := os.MkdirTemp("", "browser-") // short, for it makes sockets there
+	if err != nil {
+		t.Fatal(err)
+	}
 	allocator, end := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(testenv.Need(t, "chromium")[0]), chromedp.NoSandbox, chromedp.WindowSize(1280, 1000),
-		chromedp.Env("HOME="+t.TempDir()), chromedp.ModifyCmdFunc(ownGroup),
+		chromedp.Env("HOME="+home, "TMPDIR="+home), chromedp.ModifyCmdFunc(ownGroup),
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"))...) // it talks to nobody but Roundcube
 	ctx, leave := chromedp.NewContext(allocator, chromedp.WithListener(b.hear))
 	b.ctx = ctx
@@ -53,6 +57,9 @@ func openBrowser(t *testing.T) *browser {
 			_ = syscall.Kill(-group, syscall.SIGKILL)
 		}
 		end()
+		if err := os.RemoveAll(home); err != nil {
+			t.Error(err)
+		}
 	})
 	if err := chromedp.Do(ctx); err != nil {
 		t.Fatalf("Chromium does not start: %v", err)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
 	"github.com/emersion/go-sasl"
 	gosmtp "github.com/emersion/go-smtp"
 
@@ -56,11 +57,11 @@ func (d *desk) save(notice string) {
 	d.noted(notice)
 }
 
-// noted waits for a notice and clicks it away.
+// noted waits for a notice and takes it away.
 func (d *desk) noted(notice string) {
 	d.t.Helper()
-	d.click("#messagestack div", notice)
-	d.gone("#messagestack div", notice)
+	d.see("#messagestack div", notice)
+	d.do(chromedp.Evaluate[chromedp.Void]("rcmail.clear_messages()"))
 }
 
 // logged wants Roundcube to have logged errors with these words, in this order, and no others.
@@ -86,7 +87,7 @@ func (d *desk) logged(words ...string) {
 }
 
 // send has bob write to alice.
-func (d *desk) send(subject string, header ...string) {
+func (d *desk) send(subject, body string) {
 	d.t.Helper()
 	c, err := gosmtp.DialTLS(d.server.Address(465), d.server.TLS())
 	if err != nil {
@@ -96,8 +97,8 @@ func (d *desk) send(subject string, header ...string) {
 	if err := c.Auth(sasl.NewPlainClient("", bob, lab.Password)); err != nil {
 		d.t.Fatal(err)
 	}
-	text := fmt.Sprintf("From: <%s>\r\nTo: <%s>\r\nSubject: %s\r\nDate: Mon, 23 Nov 2026 06:00:00 +0000\r\nMessage-ID: <%s@example.test>\r\n%s\r\nHello.\r\n",
-		bob, alice, subject, strings.ReplaceAll(subject, " ", "."), strings.Join(append(header, ""), "\r\n"))
+	text := fmt.Sprintf("From: <%s>\r\nTo: <%s>\r\nSubject: %s\r\nDate: Mon, 23 Nov 2026 06:00:00 +0000\r\nMessage-ID: <%s@example.test>\r\n\r\n%s\r\n",
+		bob, alice, subject, strings.ReplaceAll(subject, " ", "."), body)
 	if err := c.SendMail(bob, []string{alice}, strings.NewReader(text)); err != nil {
 		d.t.Fatal(err)
 	}
