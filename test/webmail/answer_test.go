@@ -2,14 +2,12 @@ package webmail_test
 
 import (
 	"strings"
-	"testing"
 
 	"github.com/chromedp/chromedp/kb"
 )
 
-// TestAnAnswerWrittenInTheBrowserLeaves within the dates that it is given. It is a filter like others, and alice still writes herself.
-func TestAnAnswerWrittenInTheBrowserLeaves(t *testing.T) {
-	d := sit(t)
+// answerLeaves: within the dates that it is given. It is a filter like others.
+func answerLeaves(d *desk) {
 	d.settings("Out of Office")
 	d.write("#vacation_subject", "Away until Monday")
 	d.write("#vacation_reason", "I am at the sea. Grüße!")
@@ -24,17 +22,20 @@ func TestAnAnswerWrittenInTheBrowserLeaves(t *testing.T) {
 	d.holds("#vacation_datefrom", "2020-01-01")
 	d.holds("#vacation_status", "on")
 	d.send("are you there", "Hello?")
-	d.lies(alice, "INBOX", 1, "are you there")
-	answer := string(d.server.Messages(t, bob, "INBOX", 1)[0])
+	d.lies(alice, "INBOX", 3, "are you there")
+	answer := string(d.server.Messages(d.t, bob, "INBOX", 1)[0])
 	for _, want := range []string{"Subject: Away until Monday", "From: <alice@example.test>", "In-Reply-To: <are.you.there@example.test>",
 		"Auto-Submitted: auto-replied (vacation)", "I am at the sea. Gr=C3=BC=C3=9Fe!"} {
 		if !strings.Contains(answer, "\r\n"+want+"\r\n") {
-			t.Errorf("the answer lacks %q:\n%s", want, answer)
+			d.t.Errorf("the answer lacks %q:\n%s", want, answer)
 		}
 	}
-	d.follow("#settings-menu a", "Filters")
+	d.settings("Filters")
 	d.see("#filterslist td", "Out of Office")
+}
 
+// letterLeaves: what is written in the browser is sent, and a copy is kept.
+func letterLeaves(d *desk) {
 	d.follow("#taskmenu a.compose", "")
 	d.write(".recipient-input input", bob)
 	d.write("#compose-subject", "from the sea")
@@ -42,5 +43,4 @@ func TestAnAnswerWrittenInTheBrowserLeaves(t *testing.T) {
 	d.follow("button.send", "Send")
 	d.lies(bob, "INBOX", 2, "from the sea")
 	d.lies(alice, "Sent", 1, "from the sea")
-	d.logged()
 }

@@ -36,10 +36,25 @@ func sit(t *testing.T) *desk {
 	return d
 }
 
+// step is a test at this desk. A step begins where the one before it ended, so none follows one that failed.
+func (d *desk) step(name string, test func(d *desk)) {
+	d.t.Helper()
+	whole := d.t
+	passed := whole.Run(name, func(t *testing.T) {
+		d.t = t
+		test(d)
+	})
+	if d.t = whole; !passed {
+		whole.FailNow()
+	}
+}
+
 // settings opens a page of Roundcube's settings.
 func (d *desk) settings(page string) {
 	d.t.Helper()
-	d.follow("#taskmenu a.settings", "")
+	if d.look("#settings-menu a", page).Why != "" {
+		d.follow("#taskmenu a.settings", "")
+	}
 	d.follow("#settings-menu a", page)
 }
 

@@ -2,7 +2,6 @@ package webmail_test
 
 import (
 	"slices"
-	"testing"
 
 	"github.com/emersion/go-imap/v2"
 )
@@ -10,9 +9,8 @@ import (
 // folder has a name that is UTF-8 in ManageSieve, and modified UTF-7 in Roundcube's own forms.
 const folder, folderInForms = "Größe", "Gr&APYA3w-e"
 
-// TestAFilterMadeInTheBrowserFilesTheNextMessage until it is changed, and until it is switched off.
-func TestAFilterMadeInTheBrowserFilesTheNextMessage(t *testing.T) {
-	d := sit(t)
+// filterFiles: the next message, until the filter is changed, and until it is switched off.
+func filterFiles(d *desk) {
 	d.makeFolder()
 	d.settings("Filters")
 	d.create()
@@ -58,7 +56,6 @@ func TestAFilterMadeInTheBrowserFilesTheNextMessage(t *testing.T) {
 	d.send("old news", "Hello.")
 	d.lies(alice, "INBOX", 2, "old news")
 	d.lies(alice, "Archive", 1, "more news")
-	d.logged()
 }
 
 // makeFolder makes the folder, as another client does.

@@ -1,14 +1,10 @@
 package webmail_test
 
-import (
-	"strings"
-	"testing"
-)
+import "strings"
 
-// TestRoundcubeSaysWhatTheServerRefuses and keeps what was there before. The server's words are shown where a script is edited as
-// such, and are in Roundcube's log in any case.
-func TestRoundcubeSaysWhatTheServerRefuses(t *testing.T) {
-	d := sit(t)
+// mistakesAreTold, and what was there before stays. The server's words are shown where a script is edited as such, and are in
+// Roundcube's log in any case.
+func mistakesAreTold(d *desk) {
 	const refused = "Unable to save filter. Server error occurred."
 	d.settings("Filters")
 	d.create()
@@ -24,7 +20,7 @@ func TestRoundcubeSaysWhatTheServerRefuses(t *testing.T) {
 	d.choose("#action_type0", "Delete message")
 	d.save(refused)
 
-	d.follow("#settings-menu a", "Filters")
+	d.settings("Filters")
 	d.click("a.actions", "")
 	d.click("#filterset-menu a", "Edit filter set")
 	d.see(".CodeMirror-code", "# rule:[short]")
@@ -34,7 +30,7 @@ func TestRoundcubeSaysWhatTheServerRefuses(t *testing.T) {
 	d.see(`.CodeMirror-gutter-elt [title*="unknown command 'discrad'; did you mean 'discard'?"]`, "")
 	d.paste(".CodeMirror-line", "# by hand\nkeep;\n")
 	d.save("Filter set updated successfully")
-	d.follow("#settings-menu a", "Filters")
+	d.settings("Filters")
 	d.click("a.actions", "")
 	d.click("#filterset-menu a", "Edit filter set")
 	d.see(".CodeMirror-code", "# by hand")
