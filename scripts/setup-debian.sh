@@ -7,8 +7,8 @@ set -euo pipefail
 packages=(
   # clients
   swaks msmtp isync mutt curl offlineimap3 imapfilter fdm getmail6 sieve-connect python3 libnet-ssleay-perl libauthen-sasl-perl libnet-dns-perl libsasl2-modules
-  # a webmail and a browser; PHP wants a web server or one of its own, such as php-cgi
-  roundcube-core roundcube-sqlite3 roundcube-plugins php-cli php-cgi chromium
+  # a webmail and a browser; php-cgi stands first, else PHP brings a service: FPM or Apache
+  php-cgi php-cli roundcube-core roundcube-sqlite3 roundcube-plugins chromium
   # peers and judges
   postfix dovecot-imapd fail2ban python3-dkim python3-nacl python3-authres openssl ca-certificates
   # scanners (spamassassin alone has no spamd) and what unpacks the corpora
@@ -18,7 +18,6 @@ packages=(
 )
 services=(postfix dovecot fail2ban postgresql spamd rspamd clamav-daemon clamav-freshclam)
 units=(clamav-daemon.socket clamav-freshclam-once.timer spamassassin-maintenance.timer phpsessionclean.timer roundcube-cleandb.timer roundcube-gc.timer)
-unwanted=(apache2-bin) # PHP would rather bring it
 
 missing=()
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
@@ -33,10 +32,6 @@ if [ ${#missing[@]} -eq 0 ]; then
   exit 0
 fi
 echo "setup: installing ${missing[*]}"
-without=()
-for package in "${unwanted[@]}"; do
-  [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" = installed ] || without+=("$package-")
-done
 
 # Services that were there before keep running as they are; those that come now are switched off again.
 fresh=()
@@ -60,7 +55,7 @@ if command -v debconf-set-selections >/dev/null; then
   echo "roundcube-core roundcube/dbconfig-install boolean false" | debconf-set-selections
 fi
 apt-get update -q
-apt-get install -q -y --no-install-recommends --no-remove "${missing[@]}" "${without[@]}"
+apt-get install -q -y --no-install-recommends --no-remove "${missing[@]}"
 
 if [ -d /run/systemd/system ]; then
   for unit in "${fresh[@]}"; do

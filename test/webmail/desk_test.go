@@ -79,9 +79,14 @@ func (d *desk) noted(notice string) {
 	d.do(chromedp.Evaluate[chromedp.Void]("rcmail.clear_messages()"))
 }
 
-// logged wants Roundcube to have logged errors with these words, in this order, and no others.
+// logged wants Roundcube to have logged errors with these words, in this order, and no others, and its pages to have had none.
 func (d *desk) logged(words ...string) {
 	d.t.Helper()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.thrown) > 0 {
+		d.t.Errorf("scripts of pages threw %q", d.thrown)
+	}
 	text, err := os.ReadFile(filepath.Join(d.dir, "errors.log"))
 	if err != nil && !os.IsNotExist(err) {
 		d.t.Fatal(err)
