@@ -192,6 +192,7 @@ func (y *sifted) act(ctx context.Context, a *sieve.Action, lost *bool) error {
 		return err
 	case sieve.Reject, sieve.EReject:
 		y.refusals = append(y.refusals, refusal{y, by, a.Reason})
+		y.p.plan.accounts[y.i].settled = true
 	case sieve.Discard:
 		y.note("%s: discard", by)
 	case sieve.Vacation:

@@ -3,6 +3,7 @@ package mailflow
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"postern/internal/address"
@@ -41,6 +42,9 @@ type copyFor struct {
 	judged int
 	// elsewhere: it is not stored here, but refused or sent on, and whoever does that tells the sender.
 	elsewhere bool
+	// onward are the copies here that it is sent on to, by their places in the plan; settled: it leaves, or is refused.
+	onward  []int
+	settled bool
 	// form is how scripts of others changed the message that they sent on to here; nil is as it came.
 	form *edited
 }
@@ -69,6 +73,27 @@ func (p *plan) add(r smtp.Recipient, res directory.Resolution) {
 			p.external = append(p.external, leg{to: queue.Recipient{Address: to, Notify: r.Notify, ORCPT: xtextAddress(r.ORCPT)}, via: via})
 		}
 	}
+}
+
+// copiesOf are the places in the plan of the copies that an address leads to.
+func (p *plan) copiesOf(res directory.Resolution) (list []int) {
+	for i, c := range p.accounts {
+		if c.detail == res.Detail && slices.ContainsFunc(res.Accounts, func(a directory.Account) bool { return a.ID == c.account }) {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// rests reports whether a copy comes to rest other than by those that were seen: it is stored or will be looked at yet, leaves, is
+// refused, or is sent on to one that comes to rest.
+func (p *plan) rests(i int, seen map[int]bool) bool {
+	c := &p.accounts[i]
+	if seen[i] {
+		return false
+	}
+	seen[i] = true
+	return !c.elsewhere || c.settled || slices.ContainsFunc(c.onward, func(k int) bool { return p.rests(k, seen) })
 }
 
 // xtextAddress puts an ORCPT, "type;address", into the form of the command (RFC 3461 4.2).

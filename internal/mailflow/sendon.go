@@ -3,6 +3,7 @@ package mailflow
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"postern/internal/address"
 	"postern/internal/directory"
@@ -23,6 +24,9 @@ func (y *sifted) sendOn(ctx context.Context, a *sieve.Action) (why string, sent 
 	if why != "" {
 		return why + ", so the message is kept", false, nil
 	}
+	if y.comesBack(res) {
+		return "; the message comes back from there, so it is kept", false, nil
+	}
 	form, why, err := y.onwardForm(a.Header)
 	if err != nil {
 		return "", false, err
@@ -36,6 +40,8 @@ func (y *sifted) sendOn(ctx context.Context, a *sieve.Action) (why string, sent 
 		leaves := leg{to: queue.Recipient{Address: to, Notify: rcpt.Notify, ORCPT: xtextAddress(rcpt.ORCPT)}, via: y.own.Address}
 		plan.external = append(plan.external, leaves)
 	}
+	mine := &plan.accounts[y.i]
+	mine.onward, mine.settled = append(mine.onward, plan.copiesOf(res)...), mine.settled || !res.LocalDomain || len(res.External) > 0
 	for i := away; i < len(plan.external); i++ {
 		plan.external[i].form = form
 	}
@@ -46,6 +52,20 @@ func (y *sifted) sendOn(ctx context.Context, a *sieve.Action) (why string, sent 
 		}
 	}
 	return why, true, nil
+}
+
+// comesBack reports whether an address leads only to copies whose own scripts sent them on to this one: then nobody would have it.
+func (y *sifted) comesBack(res directory.Resolution) bool {
+	if !res.LocalDomain || len(res.External) > 0 {
+		return false
+	}
+	plan := y.p.plan
+	there := plan.copiesOf(res)
+	if len(there) < len(res.Accounts) {
+		return false
+	}
+	seen := map[int]bool{y.i: true}
+	return !slices.ContainsFunc(there, func(i int) bool { return plan.rests(i, seen) })
 }
 
 // target finds out whom the copy would be sent on to; why is what speaks against it.

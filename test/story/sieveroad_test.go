@@ -199,3 +199,40 @@ func TestMailForASubaddressGoesIntoItsFolder(t *testing.T) {
 	keepScripts(t, g.Server, alice).use("own", `keep;`)
 	goes("alice+travel@example.test", "INBOX", "own, line 1", false)
 }
+
+// TestPeopleWhoSendMailOnToEachOtherLoseNone: where everybody sends a message on and nobody keeps it, the last one does.
+func TestPeopleWhoSendMailOnToEachOtherLoseNone(t *testing.T) {
+	s := lab.Start(t)
+	const alice, bob, carol = "alice@example.test", "bob@example.test", "carol@example.test"
+	add := s.Command("user", "add", carol)
+	add.Stdin = strings.NewReader(lab.Password + "\n")
+	if out, err := add.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	keepScripts(t, s, alice).use("on", `redirect "`+bob+`";`)
+	k := keepScripts(t, s, bob)
+	k.use("on", `redirect "`+alice+`";`)
+	c := submit(t, s, alice)
+	send := func(subject string, to ...string) {
+		t.Helper()
+		if err := c.SendMail(alice, to, strings.NewReader(text("From: "+alice, "To: "+bob, "Subject: "+subject, "", "Hello."))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	send("one", alice)
+	if raw := string(s.Messages(t, bob, "INBOX", 1)[0]); !strings.Contains(raw, "Subject: one") {
+		t.Errorf("bob reads\n%s", raw)
+	}
+	send("both", alice, bob)
+	s.Messages(t, bob, "INBOX", 2)
+	k.use("on", `redirect "`+carol+`";`)
+	keepScripts(t, s, carol).use("on", `redirect "`+bob+`";`)
+	send("three", alice)
+	s.Messages(t, carol, "INBOX", 1)
+	k.use("on", `require "copy"; redirect :copy "`+alice+`";`) // who keeps a copy may be sent one
+	send("kept", alice)
+	s.Messages(t, bob, "INBOX", 3)
+	if n := s.Count(t, alice, "INBOX"); n != 0 {
+		t.Errorf("alice has %d messages that bob has", n)
+	}
+}
