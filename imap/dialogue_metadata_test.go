@@ -94,6 +94,15 @@ func TestAnnotationsAreBounded(t *testing.T) {
 	t.Error("annotations without number are taken")
 }
 
+func TestOneCommandAsksForAFewAnnotations(t *testing.T) {
+	w := newWorld(t)
+	c := w.user("alice@example.test")
+	c.send("1 GETMETADATA (DEPTH infinity) INBOX (" + strings.TrimSpace(strings.Repeat("/shared/a ", 100)) + ")")
+	c.until("1 OK …")
+	c.send("2 GETMETADATA (DEPTH infinity) INBOX (" + strings.TrimSpace(strings.Repeat("/shared/a ", 101)) + ")")
+	c.until("2 NO [LIMIT] …")
+}
+
 func TestCapabilitiesNameWhereScriptsAreKept(t *testing.T) {
 	w := newWorld(t, func(s *Server) { s.ScriptsAt = "sieve://mail.example.test" })
 	c := w.user("alice@example.test")

@@ -13,8 +13,14 @@ import (
 // metadataLine is about how much one METADATA response holds.
 const metadataLine = 64 << 10
 
+// maxMetadataEntries is how many entries one GETMETADATA may name: each of them is compared with all that there are.
+const maxMetadataEntries = 100
+
 // getMetadata is GETMETADATA; the mailbox "" is the server, as the account has annotated it for itself. RFC 5464 4.2
 func (s *session) getMetadata(c *grammar.GetMetadata) answer {
+	if len(c.Entries) > maxMetadataEntries {
+		return refuse("LIMIT", "One GETMETADATA names "+strconv.Itoa(maxMetadataEntries)+" entries at most")
+	}
 	all, err := s.account.Annotations(s.ctx, c.Mailbox)
 	if err != nil {
 		return s.failed(err)
