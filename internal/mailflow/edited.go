@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"io"
+	"slices"
+	"strings"
 
 	"postern/internal/message"
 	"postern/internal/spool"
@@ -102,18 +104,34 @@ type changed struct {
 	cut bool
 }
 
-// parts takes a changed header apart. Scripts add fields at its ends and take some out, so ours follow each other; the first of
-// them is the Return-Path, which no script adds or takes out.
+// parts takes a changed header apart. Scripts add fields at its ends and take some out, so ours follow each other. One of them is the
+// Return-Path, which no script adds or takes out; those before it are what a script put there when the message came.
 func parts(header, prefix []byte) changed {
 	fields, ours := message.ParseHeader(header).Fields, message.ParseHeader(prefix).Fields
-	var c changed
-	k := 0
-	for k < len(fields) && len(ours) > 0 && !bytes.Equal(fields[k].Raw, ours[0].Raw) {
-		c.front = append(c.front, fields[k].Raw...)
-		k++
+	same := func(i, k int) bool { return bytes.Equal(ours[i].Raw, fields[k].Raw) }
+	path := slices.IndexFunc(ours, func(f message.Field) bool { return strings.EqualFold(f.Name, "Return-Path") })
+	begin := 0 // of the Return-Path among the fields
+	for path >= 0 && begin < len(fields) && !same(path, begin) {
+		begin++
 	}
-	for i := range ours {
-		if k < len(fields) && bytes.Equal(fields[k].Raw, ours[i].Raw) {
+	var c changed
+	first := begin // of what a script put there when the message came
+	for i := path - 1; i >= 0; i-- {
+		if first > 0 && same(i, first-1) {
+			first--
+		} else {
+			c.cut = true
+		}
+	}
+	for k := range first {
+		c.front = append(c.front, fields[k].Raw...)
+	}
+	for k := first; k < begin; k++ {
+		c.own = append(c.own, fields[k].Raw...)
+	}
+	k := begin
+	for i := max(path, 0); i < len(ours); i++ {
+		if k < len(fields) && same(i, k) {
 			c.own = append(c.own, fields[k].Raw...)
 			k++
 		} else {

@@ -31,6 +31,25 @@ func TestAChangedHeaderComesApart(t *testing.T) {
 	}
 }
 
+// TestOursAreKnownThoughTheFirstOfThemIsGone: of a message that lies in a mailbox, a field that a script put before all others when it
+// came may be gone.
+func TestOursAreKnownThoughTheFirstOfThemIsGone(t *testing.T) {
+	const (
+		path   = "Return-Path: <a@example.org>\r\n"
+		mark   = "Delivered-To: alice@example.test\r\n"
+		theirs = "From: a@example.org\r\nSubject: x\r\n"
+	)
+	for header, front := range map[string]string{
+		path + mark + theirs: "", "X-B: 1\r\n" + path + mark + theirs: "X-B: 1\r\n",
+		"X-B: 1\r\nX-C: 3\r\n" + path + mark + theirs: "X-B: 1\r\n",
+	} {
+		got := parts([]byte(header+"\r\n"), []byte("X-A: 1\r\nX-C: 3\r\n"+path+mark))
+		if string(got.front) != front || string(got.head) != theirs || !got.cut {
+			t.Errorf("%q: %q, %q, %q, %v", header, got.front, got.own, got.head, got.cut)
+		}
+	}
+}
+
 func TestAnAddedFieldOfTheEnvelopeIsKnown(t *testing.T) {
 	for fields, want := range map[string]bool{"": false, "X-A: Subject: x\r\n": false, "X-A: 1\r\nsubject: x\r\n": true, "REPLY-TO: a@example.org\r\n": true, "List-Id: <x>\r\n": false} {
 		if hasEnvelope([]byte(fields)) != want {
