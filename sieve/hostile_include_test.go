@@ -39,6 +39,40 @@ func TestIncludesThatGoRoundInACircleAreRefused(t *testing.T) {
 	}
 }
 
+func TestFewScriptsAreReadHoweverManyAreAskedFor(t *testing.T) {
+	names := map[string]func(int) string{
+		"one that is too large": func(int) string { return "large" },
+		"one that is missing":   func(int) string { return "missing" },
+		"ever others missing":   func(i int) string { return fmt.Sprint("missing", i) },
+		"ever other ones":       func(i int) string { return fmt.Sprint("there", i) },
+	}
+	for name, of := range names {
+		script := "require \"include\";\n"
+		for i := range 2000 {
+			script += fmt.Sprintf("include :optional %q;\n", of(i))
+		}
+		for _, lenient := range []bool{false, true} {
+			read := 0
+			library := func(script string, _ bool) ([]byte, error) {
+				switch read++; {
+				case script == "large":
+					return make([]byte, 16<<20), nil
+				case strings.HasPrefix(script, "missing"):
+					return nil, fs.ErrNotExist
+				}
+				return []byte("keep;"), nil
+			}
+			_, err := Compile([]byte(script), Options{Include: library, Lenient: lenient})
+			if want := lenient || name == "one that is missing"; (err == nil) != want {
+				t.Errorf("%s, lenient %v: %v", name, lenient, err)
+			}
+			if read == 0 || read > usualIncludes {
+				t.Errorf("%s, lenient %v: scripts are read %d times", name, lenient, read)
+			}
+		}
+	}
+}
+
 func TestIncludesThatMultiplyEndWithinTheBudget(t *testing.T) {
 	library := func(script string, _ bool) ([]byte, error) {
 		next := fmt.Sprintf("include \"%sx\";\n", script)

@@ -38,6 +38,8 @@ type scriptName struct {
 type family struct {
 	vocabulary *vocabulary
 	members    map[scriptName]*Script
+	// useless are those that are none of the members, and why. They are not read again.
+	useless map[scriptName]error
 	// open are those that are not compiled to their end yet, from the outermost.
 	open []scriptName
 	// patterns is what the patterns of all take.
@@ -93,7 +95,7 @@ func (c *compiler) included(u *use, which scriptName) *Script {
 	if c.options.Include == nil {
 		return nil
 	}
-	source, err := c.options.Include(which.name, which.global)
+	source, err := c.source(which)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && u.has("optional"):
 		return nil
@@ -103,20 +105,46 @@ func (c *compiler) included(u *use, which scriptName) *Script {
 	case errors.Is(err, fs.ErrNotExist):
 		c.problem(u.Position, "there is no script \"%s\" to include; make one, or include it :optional", which.name)
 		return nil
-	case err != nil:
-		c.problem(u.Position, "the script \"%s\" could not be read: %v", which.name, err)
-		return nil
-	case len(f.members) >= c.options.includes():
+	case errors.Is(err, errIncludes):
 		c.unfit(u, "more than %d scripts are included; put some of them together", c.options.includes())
 		return nil
-	case f.full() || len(source) > f.left.Size:
+	case errors.Is(err, errFull):
 		c.unfit(u, "the scripts that are included have more bytes, commands or strings together than one script may have; make them shorter")
+		return nil
+	case err != nil:
+		c.problem(u.Position, "the script \"%s\" could not be read: %v", which.name, err)
 		return nil
 	case len(f.open) >= c.options.depth():
 		c.unfit(u, "more than %d scripts include each other; put some of them together", c.options.depth())
 		return nil
 	}
 	return c.includeSource(u, which, source)
+}
+
+var (
+	errIncludes = errors.New("too many scripts are included")
+	errFull     = errors.New("what is included is too large")
+)
+
+// source reads a script that is included. However often a script asks for it, and for how many, few are read.
+func (c *compiler) source(which scriptName) (source []byte, err error) {
+	f := c.family
+	if err := f.useless[which]; err != nil {
+		return nil, err
+	}
+	if len(f.members)+len(f.useless) >= c.options.includes() {
+		return nil, errIncludes
+	}
+	if source, err = c.options.Include(which.name, which.global); err == nil && (f.full() || len(source) > f.left.Size) {
+		err = errFull
+	}
+	if err != nil {
+		if f.useless == nil {
+			f.useless = map[scriptName]error{}
+		}
+		f.useless[which] = err
+	}
+	return source, err
 }
 
 // unfit tells what is wrong with a script that is included.
