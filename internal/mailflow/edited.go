@@ -2,6 +2,7 @@ package mailflow
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"io"
 	"slices"
@@ -179,7 +180,7 @@ func (y *sifted) edit(place *filing, header []byte) (why string, err error) {
 }
 
 // onwardForm is the form in which a copy is sent on that a script changed: fields of ours do not go with it.
-func (y *sifted) onwardForm(header []byte) (e *edited, why string, err error) {
+func (y *sifted) onwardForm(ctx context.Context, header []byte) (e *edited, why string, err error) {
 	c := &y.p.plan.accounts[y.i]
 	if header == nil {
 		return c.form, "", nil
@@ -188,10 +189,40 @@ func (y *sifted) onwardForm(header []byte) (e *edited, why string, err error) {
 	if len(now.front) == 0 && bytes.Equal(now.head, y.headOf(c.form)) {
 		return c.form, "", nil
 	}
+	if ok, err := y.mayRewrite(ctx); err != nil || !ok {
+		return c.form, "; somebody else here wrote the message, so its header stays as it was", err
+	}
 	if e, err = y.edition(append(now.front, now.head...)); err == nil && e == nil {
 		return c.form, tooManyEdits, nil
 	}
 	return e, "", err
+}
+
+// mayRewrite reports whether a changed message may leave with the authors that it has: those here are vouched for by our signature, and
+// only they themselves say what they write (MAIL-4).
+func (y *sifted) mayRewrite(ctx context.Context) (bool, error) {
+	for _, field := range []string{"From", "Sender"} {
+		domains, err := claims(y.p.parsed, field)
+		if err != nil {
+			return false, nil // nobody can say who wrote it
+		}
+		if !slices.ContainsFunc(domains, y.Directory.IsLocalDomain) {
+			continue
+		}
+		list, err := mailboxes(y.p.parsed, field)
+		if err != nil {
+			return false, nil
+		}
+		for _, a := range list {
+			if !y.Directory.IsLocalDomain(a.Domain) {
+				continue
+			}
+			if ok, err := y.Directory.MaySendAs(ctx, y.own.ID, a); err != nil || !ok {
+				return false, err
+			}
+		}
+	}
+	return true, nil
 }
 
 // headOf is the header of a form of the message, without the empty line.

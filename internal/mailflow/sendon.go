@@ -27,7 +27,7 @@ func (y *sifted) sendOn(ctx context.Context, a *sieve.Action) (why string, sent 
 	if y.comesBack(res) {
 		return "; the message comes back from there, so it is kept", false, nil
 	}
-	form, why, err := y.onwardForm(a.Header)
+	form, why, err := y.onwardForm(ctx, a.Header)
 	if err != nil {
 		return "", false, err
 	}

@@ -236,3 +236,20 @@ func TestPeopleWhoSendMailOnToEachOtherLoseNone(t *testing.T) {
 		t.Errorf("alice has %d messages that bob has", n)
 	}
 }
+
+// TestWhatSomebodyElseHereWroteIsSentOnAsItIs: a script puts no words into the mouth of another user, in whose domain's name the message
+// would be signed (MAIL-4).
+func TestWhatSomebodyElseHereWroteIsSentOnAsItIs(t *testing.T) {
+	s := lab.Start(t)
+	const alice, bob, admin = "alice@example.test", "bob@example.test", "admin@example.test"
+	keepScripts(t, s, bob).use("on", `require "editheader";`, `deleteheader "Subject"; addheader "Subject" "changed"; redirect "`+admin+`";`)
+	for n, from := range []string{alice, bob} {
+		if err := submit(t, s, from).SendMail(from, []string{bob}, strings.NewReader(text("From: "+from, "To: "+bob, "Subject: as written", "", "Hello."))); err != nil {
+			t.Fatal(err)
+		}
+		raw := string(s.Messages(t, admin, "INBOX", n+1)[n])
+		if changed := strings.Contains(raw, "Subject: changed\r\n"); changed != (from == bob) || changed == strings.Contains(raw, "Subject: as written\r\n") {
+			t.Errorf("what %s wrote was sent on as\n%s", from, raw)
+		}
+	}
+}
