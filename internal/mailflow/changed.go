@@ -32,6 +32,7 @@ type touched struct {
 	refiling store.Refiling
 	kept     bool
 	prepared []*store.Prepared
+	bytes    int64 // of what is prepared
 	closers  []func() error
 }
 
@@ -180,11 +181,16 @@ func (y *touched) copyTo(ctx context.Context, a *sieve.Action) error {
 		return err
 	}
 	one := store.Copy{Mailbox: place.mailbox, Role: place.role, Create: place.create, Flags: place.flags}
-	if a.Header != nil {
+	switch size := y.content.Size() + int64(len(a.Header)); {
+	case a.Header == nil:
+	case y.bytes+size > maxEditedBytes:
+		y.Log.Warn("a Sieve script files a message from a mailbox"+tooManyEdits, "account", y.own.ID, "mailbox", y.lying.Mailbox, "to", a.Mailbox)
+	default:
 		if one.Prepared, err = y.rewritten(ctx, a.Header); err != nil {
 			return err
 		}
 		y.prepared = append(y.prepared, one.Prepared)
+		y.bytes += size
 	}
 	y.refiling.Copies = append(y.refiling.Copies, one)
 	return nil

@@ -353,6 +353,30 @@ func TestWhatLeavesFromAMailboxHasTheHeaderOfItsScript(t *testing.T) {
 	emptyQueue(t, g.Server)
 }
 
+// TestFormsOfAMessageInAMailboxAreBounded as those of one that comes in are.
+func TestFormsOfAMessageInAMailboxAreBounded(t *testing.T) {
+	g := openGate(t, "")
+	const alice = "alice@example.test"
+	script := []string{`require ["imapsieve", "editheader", "fileinto", "mailbox", "copy"];`}
+	for i := range 12 {
+		script = append(script, fmt.Sprintf(`addheader :last "X-Form" "%d"; fileinto :create :copy "Form%d";`, i, i))
+	}
+	k := keepScripts(t, g.Server, alice)
+	k.must(k.put("forms", script...))
+	c := g.IMAP(t, alice)
+	watch(t, c, "INBOX", "forms")
+	appendTo(t, c, "INBOX", note(alice, "large")+strings.Repeat(strings.Repeat("x", 998)+"\r\n", 12<<10))
+	for i := range 12 {
+		for deadline := time.Now().Add(30 * time.Second); lie(t, c, fmt.Sprint("Form", i)) == nil && time.Now().Before(deadline); {
+			<-time.After(20 * time.Millisecond)
+		}
+		raw := string(g.Messages(t, alice, fmt.Sprint("Form", i), 1)[0])
+		if changed := strings.Contains(raw, fmt.Sprintf("X-Form: %d\r\n", i)); changed != (i < 10) || strings.Count(raw, "\n") < 12<<10 {
+			t.Errorf("form %d is changed: %v; it has %d bytes", i, changed, len(raw))
+		}
+	}
+}
+
 // TestScriptsReadAnnotations: of mailboxes and of the server, when mail comes in and when it is moved.
 func TestScriptsReadAnnotations(t *testing.T) {
 	g := openGate(t, "")
