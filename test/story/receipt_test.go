@@ -88,6 +88,7 @@ func TestARetryIsForwardedOnce(t *testing.T) {
 		fmt.Fprintf(conn, "%s.\r\n", mail)
 		readReply(t, r)
 		done()
+		noSession(t, s)
 	}
 	if n := strings.Count(s.Postern("queue", "list"), "out@far.example"); n != 1 {
 		t.Errorf("queued %d times", n)
