@@ -33,7 +33,9 @@ func TestTheExampleScriptsDoWhatTheySay(t *testing.T) {
 		script, header, body string
 		host                 reader
 		to                   string
+		change               *Change
 		want                 string
+		edited               string // the header after the script, if that changed it
 	}{
 		{script: "lists", header: plain + "List-Id: Gardeners <Garden.example.com>\r\n", want: "fileinto Lists/garden"},
 		{script: "lists", header: plain, want: "implicit"},
@@ -64,6 +66,19 @@ func TestTheExampleScriptsDoWhatTheySay(t *testing.T) {
 		{script: "large", header: plain, want: "implicit"},
 		{script: "robots", header: plain + "Auto-Submitted: auto-generated\r\n", want: `fileinto Reports (\Seen)`},
 		{script: "robots", header: strings.Replace(plain, "Hello", "Backup FAILED", 1) + "Auto-Submitted: auto-generated\r\n", want: "implicit"},
+		{script: "notify", header: strings.Replace(plain, "bob@example.com", "family@example.net", 1),
+			want: "Mail from the family: Hello (to alice.phone@example.net), notify, implicit"},
+		{script: "notify", header: "From: school@example.com\r\n",
+			want: "Mail from the family: a message without a subject (to alice.phone@example.net), notify, implicit"},
+		{script: "notify", header: plain, want: "implicit"},
+		{script: "labels", header: plain, want: "implicit", edited: "X-Customer: yes\r\n" + plain},
+		{script: "labels", header: strings.Replace(plain, "example.com", "example.edu", 1) + "X-Customer: no\r\n", want: "implicit",
+			edited: strings.Replace(plain, "example.com", "example.edu", 1)},
+		{script: "labels", header: strings.Replace(plain, "example.com", "example.edu", 1), want: "implicit"},
+		{script: "tasks", header: plain, change: &Change{Cause: "APPEND", Flags: []string{`\Seen`, "work"}}, want: `implicit (work \Flagged)`},
+		{script: "tasks", header: plain, change: &Change{Cause: "COPY"}, want: `implicit (\Flagged)`},
+		{script: "tasks", header: plain, change: &Change{Cause: "FLAG", Flags: []string{`\Answered`, `\Flagged`}}, want: `implicit (\Answered)`},
+		{script: "tasks", header: plain, change: &Change{Cause: "FLAG", Flags: []string{`\Seen`, `\Flagged`}}, want: `implicit (\Seen \Flagged)`},
 	}
 	tried := map[string]bool{}
 	for _, c := range cases {
@@ -77,9 +92,15 @@ func TestTheExampleScriptsDoWhatTheySay(t *testing.T) {
 		if c.to == "" {
 			job.Envelope.To = "alice@example.org"
 		}
+		if job.Change = c.change; c.change != nil {
+			job.Message.Flags = c.change.Flags // all that the message has
+		}
 		o := example(t, c.script).Run(context.Background(), job)
-		if got := done(o); got != c.want || o.Err != nil {
+		if got := told(o) + done(o); got != c.want || o.Err != nil {
 			t.Errorf("%s: %q with\n%s\ngives %s, not %s (%v)", c.script, c.to, c.header, got, c.want, o.Err)
+		}
+		if got := strings.TrimSuffix(string(o.Header), "\r\n\r\n"); got != strings.TrimSuffix(c.edited, "\r\n") {
+			t.Errorf("%s: the header is\n%s\nnot\n%s", c.script, got, c.edited)
 		}
 	}
 	files, err := filepath.Glob(filepath.Join("..", "docs", "sieve", "*.sieve"))
@@ -91,6 +112,17 @@ func TestTheExampleScriptsDoWhatTheySay(t *testing.T) {
 			t.Errorf("%s is not tried", name)
 		}
 	}
+}
+
+// told is what the notices say, and whom they are for.
+func told(o Outcome) string {
+	text := ""
+	for _, a := range o.Actions {
+		if a.Notice != nil {
+			text += a.Notice.Subject + " (to " + strings.Join(a.Notice.To, " ") + "), "
+		}
+	}
+	return text
 }
 
 // example is one of the scripts, which must have neither mistakes nor warnings.
