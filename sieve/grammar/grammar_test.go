@@ -28,7 +28,10 @@ func TestAMistakeIsToldWithItsPlaceAndItsRemedy(t *testing.T) {
 		{`if anyof (true, ) {}`, `1:17: a test is expected here, but ')' was found`},
 		{"keep @ ;", `1:6: "@" has no meaning here`},
 		{"fileinto \"\x00\";", `1:10: the string holds a NUL character, which no script may`},
-		{"fileinto \"\xff\";", `1:10: the string is not UTF-8; save the script as UTF-8`},
+		{"keep;\x00", `1:6: a NUL character, which no script may hold, stands here; take it out, or save the script as UTF-8`},
+		{"fileinto \"\xff\";", `1:11: the script is not UTF-8; save it as UTF-8`},
+		{"keep;\n# caf\xe9\n", `2:6: the script is not UTF-8; save it as UTF-8`},
+		{"\xe9@ \xe9;\n\xe9", `1:1: the script is not UTF-8; save it as UTF-8`},
 		{strings.Repeat("a", 33) + ";", `1:1: the name "` + strings.Repeat("a", 33) + `" is longer than 32 characters; there is none like it`},
 	} {
 		_, problems := Parse([]byte(c.script), Limits{})

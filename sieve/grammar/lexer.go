@@ -89,7 +89,11 @@ func (l *lexer) garbage(t token) token {
 	for l.at < len(l.source) && !isSpace(l.source[l.at]) && strings.IndexByte(";,()[]{}\"", l.source[l.at]) < 0 {
 		l.at++
 	}
-	t = l.bad(t, "%q has no meaning here", clip(l.source[start:l.at]))
+	if garbage := l.source[start:l.at]; bytes.IndexByte(garbage, 0) >= 0 {
+		t = l.bad(t, "a NUL character, which no script may hold, stands here; take it out, or save the script as UTF-8")
+	} else {
+		t = l.bad(t, "%q has no meaning here", clip(garbage))
+	}
 	t.kind = odd
 	return t
 }
@@ -256,10 +260,23 @@ func (l *lexer) checkText(t token) token {
 		return l.bad(t, "the string is longer than %d bytes", maxText)
 	case strings.IndexByte(t.value, 0) >= 0:
 		return l.bad(t, "the string holds a NUL character, which no script may")
-	case !utf8.ValidString(t.value):
-		return l.bad(t, "the string is not UTF-8; save the script as UTF-8")
 	}
 	return t
+}
+
+// notUTF8 finds the first bytes that are no UTF-8, also in comments (RFC 5228 2.1).
+func notUTF8(source []byte) (at Position, found bool) {
+	line, start := 1, 0
+	for i := 0; i < len(source); {
+		r, n := utf8.DecodeRune(source[i:])
+		if r == utf8.RuneError && n == 1 {
+			return Position{line, i - start + 1}, true
+		}
+		if i += n; r == '\n' {
+			line, start = line+1, i
+		}
+	}
+	return at, false
 }
 
 func isNameStart(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' }

@@ -41,6 +41,9 @@ func Parse(source []byte, limits Limits) ([]Command, []Problem) {
 	if len(source) > p.limits.Size {
 		return nil, []Problem{{Position: Position{1, 1}, Text: fmt.Sprintf("the script has %d bytes; %d are the most%s", len(source), p.limits.Size, p.limits.shared())}}
 	}
+	if at, ok := notUTF8(source); ok {
+		return nil, []Problem{{Position: at, Text: "the script is not UTF-8; save it as UTF-8"}}
+	}
 	p.lexer = lexer{source: source, line: 1, tell: p.problem}
 	p.advance()
 	var list []Command
