@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -26,20 +27,54 @@ const maxScript = 1 << 20
 
 // readScript reads a script; "-" is standard input.
 func (c *command) readScript(path string) ([]byte, error) {
-	in := c.in
-	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		in = f
+	in, err := c.open(path)
+	if err != nil {
+		return nil, err
 	}
+	defer in.Close()
 	b, err := io.ReadAll(io.LimitReader(in, maxScript+1))
 	if err == nil && len(b) > maxScript {
 		err = errorf("%s is longer than a script may be, %d bytes", path, maxScript)
 	}
 	return b, err
+}
+
+// open opens a file for reading; "-" is standard input.
+func (c *command) open(path string) (io.ReadCloser, error) {
+	if path == "-" {
+		return io.NopCloser(c.in), nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, unreadable(path, err)
+	}
+	if s, err := f.Stat(); err == nil && s.IsDir() {
+		f.Close()
+		return nil, errorf("%s is a folder; name a file in it", path)
+	}
+	return f, nil
+}
+
+// unreadable says how to mend that a file cannot be opened.
+func unreadable(path string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return errorf("there is no file %s; name one that is there, or - for standard input", path)
+	case errors.Is(err, fs.ErrPermission):
+		return errorf("%s may not be read; give yourself the right to read it", path)
+	}
+	return err
+}
+
+// hasFolder is an error where the folder of global scripts is none.
+func hasFolder(global string) error {
+	if global == "" {
+		return nil
+	}
+	if s, err := os.Stat(global); err != nil || !s.IsDir() {
+		return usage{errorf("--global %s is no folder; name the one in which the global scripts are", global)}
+	}
+	return nil
 }
 
 // note is a mistake or a warning, for JSON.
@@ -85,6 +120,9 @@ in that of --global; what is wrong with them is a warning, for they can be mende
 		Example: "  postern sieve check filter.sieve\n  postern sieve check --json *.sieve | jq '.[] | select(.ok | not)'\n" +
 			"  postern sieve check filter.sieve --global /etc/postern/sieve",
 		RunE: func(_ *cobra.Command, args []string) error {
+			if err := hasFolder(global); err != nil {
+				return err
+			}
 			list := make([]checked, 0, len(args))
 			for _, path := range args {
 				source, err := c.readScript(path)

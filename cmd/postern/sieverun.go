@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -51,10 +50,13 @@ first addresses of the From and To fields. Nothing was seen before, and no filte
 			if t.script == "-" && t.message == "-" {
 				return usage{errorf("--script and --message cannot both be standard input")}
 			}
+			if err := hasFolder(t.global); err != nil {
+				return err
+			}
 			return c.trySieve(cmd.Context(), t)
 		}}
-	cmd.Flags().StringVar(&t.script, "script", "", "the script")
-	cmd.Flags().StringVar(&t.message, "message", "", "the message")
+	cmd.Flags().StringVar(&t.script, "script", "", "the script; - is standard input")
+	cmd.Flags().StringVar(&t.message, "message", "", "the message; - is standard input")
 	cmd.Flags().StringVar(&t.from, "from", "", "who sent it, by the envelope; <> for nobody")
 	cmd.Flags().StringVar(&t.to, "to", "", "whom it is for, by the envelope")
 	cmd.Flags().StringArrayVar(&t.mailboxes, "mailbox", nil, "a mailbox that is there; may be given again")
@@ -106,15 +108,11 @@ func (c *command) trySieve(ctx context.Context, t trial) error {
 
 // job reads the message and makes an envelope for it.
 func (c *command) job(t trial) (sieve.Job, error) {
-	in := c.in
-	if t.message != "-" {
-		f, err := os.Open(t.message)
-		if err != nil {
-			return sieve.Job{}, err
-		}
-		defer f.Close()
-		in = f
+	in, err := c.open(t.message)
+	if err != nil {
+		return sieve.Job{}, err
 	}
+	defer in.Close()
 	const most = 64 << 20
 	body, err := io.ReadAll(io.LimitReader(in, most+1))
 	if err != nil {

@@ -189,7 +189,7 @@ themselves: scripts of users include them with include :global, of their domain 
 
 // showScript says how it is with a script now.
 func (c *command) showScript(s admin.ScriptInfo) {
-	how := "is kept, and not run"
+	how := "is kept, and not the active one"
 	switch {
 	case s.Active:
 		how = "is active"

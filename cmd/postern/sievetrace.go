@@ -16,7 +16,9 @@ func (c *command) sieveTrace() *cobra.Command {
 	cmd := &cobra.Command{Use: "trace {ID|MESSAGE-ID | --last N}", Short: "Tell what scripts did with a message that came", Args: takes(0, 1),
 		Long: `Shows which scripts ran for each recipient's copy of a message, every command and test with its line and result, what was done, and
 where the copy went. All of this was written down when the message came, and is kept as long as its judgement (setting spam.trace_keep).
-Lines are shown of scripts that are still the same; of others only their numbers. --last N is for the last messages that scripts ran for.`,
+Lines are shown of scripts that are still the same; of others only their numbers. --last N is for the last messages that scripts ran for.
+
+Mail that users here send each other is not judged, and leaves no trace.`,
 		Example: "  postern sieve trace K7RZQ2M4XJ5T8WBC-1\n  postern sieve trace '<20261120.1@news.example.com>' --user alice@example.org\n" +
 			"  postern sieve trace --last 3 --user alice@example.org",
 		RunE: func(cmd *cobra.Command, args []string) error {
