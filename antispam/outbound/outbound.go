@@ -189,6 +189,13 @@ func (w *Watch) store(ctx context.Context, h *held) {
 	h.stored = true
 }
 
+// Held reports, from memory, whether an account is on hold.
+func (w *Watch) Held(account int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.holds[account] != nil
+}
+
 // Holds gives the accounts on hold, by address.
 func (w *Watch) Holds(context.Context) ([]Hold, error) {
 	w.mu.Lock()

@@ -62,11 +62,17 @@ func (y *sifted) announce(ctx context.Context, n *sieve.Notice) (why string, err
 	return " to " + wordsOf(to), nil
 }
 
+// onHold is why scripts of an account say nothing to others: whoever has its password may have put them there.
+const onHold = "the account is on hold"
+
 // silence is why no notice of the message may be sent, "" if one may: what a machine sent about other mail would go round between
 // machines, and junk would reach by us whom it did not reach itself.
 func (y *sifted) silence(n *sieve.Notice) string {
 	if n.Silence != "" {
 		return n.Silence
+	}
+	if y.Watch.Held(y.own.ID) {
+		return onHold
 	}
 	if kind, why := autoreply.Classify(y.p.parsed, y.p.content); kind.IsNotice() {
 		return why

@@ -68,6 +68,8 @@ type Correspondents interface {
 // Watch notices accounts that send as no person does; *outbound.Watch is one.
 type Watch interface {
 	Judge(ctx context.Context, s outbound.Submission) outbound.Judgement
+	// Held reports, from memory, whether an account is on hold.
+	Held(account int64) bool
 }
 
 // Reports keeps the reports that come in, and counts what ours will tell; *reports.Reporter is one.

@@ -21,6 +21,9 @@ func (y *sifted) answer(ctx context.Context, r *sieve.Reply) (why string, err er
 	if r.Silence != "" {
 		return "; nobody is answered: " + r.Silence, nil
 	}
+	if y.Watch.Held(y.own.ID) {
+		return "; nobody is answered: " + onHold, nil
+	}
 	if y.usual.role != "" { // who writes junk forges whom it is from
 		return "; nobody is answered: the message is junk by what it was judged", nil
 	}

@@ -59,6 +59,15 @@ func TestAnAccountThatSendsAsNoPersonDoesIsHeldAndLetGo(t *testing.T) {
 	write(bob, "someone@far.example")
 	far.wait(t, 4)
 
+	// Her scripts, which may be somebody else's, say nothing to others.
+	keepScripts(t, g.Server, alice).use("busy", `require ["vacation", "enotify"];`, `vacation "I am away."; notify "mailto:someone@far.example";`)
+	s := g.stranger(t, true)
+	r := verdictOf(t, g.trace(t, g.accept(t, s.ip, s.author, g.letter(s.author), alice)), alice)
+	if got := strings.Join(r.Scripts, "|"); got != "busy, line 2: vacation; nobody is answered: the account is on hold|"+
+		"busy, line 2: notify; nobody is told: the account is on hold" {
+		t.Errorf("alice's script: %s", got)
+	}
+
 	g.Server.Stop()
 	g.Server.Run()
 	write(alice, "someone@far.example")
