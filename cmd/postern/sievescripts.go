@@ -167,6 +167,9 @@ themselves: scripts of users include them with include :global, of their domain 
 		Example: "  postern sieve put first first.sieve --server --before --activate\n  postern sieve put lists lists.sieve --domain example.org --global\n" +
 			"  postern sieve put main - --user alice@example.org < main.sieve",
 	}, func(cmd *cobra.Command, n admin.ScriptName, args []string) error {
+		if activate && n.Role == "global" {
+			return usage{errorf("global scripts are not run by themselves, so --activate does not go with --global; leave one of them out")}
+		}
 		source, err := c.readScript(args[0])
 		if err != nil {
 			return err
