@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -172,6 +173,8 @@ type batch struct {
 	tx    Tx
 	ran   []*work // ran well and wait for the commit
 	split bool    // the works to be run again are to be run one by one
+	// gaveWay: others were let run, that they might join.
+	gaveWay bool
 }
 
 // run takes the given works and, the first time, as many as wait in the queue; it answers them and returns those that
@@ -187,13 +190,7 @@ func (b *batch) run(works []*work) (again []*work) {
 		case b.rerun || i >= batchWorks || (i&15 == 15 && time.Since(start) > batchTime):
 			return b.commit()
 		default:
-			select {
-			case next, ok := <-b.c.queue:
-				if !ok {
-					return b.commit()
-				}
-				w = next
-			default:
+			if w = b.next(); w == nil {
 				return b.commit()
 			}
 		}
@@ -206,6 +203,24 @@ func (b *batch) run(works []*work) (again []*work) {
 		default:
 			return b.abandon(w, err, outcome, works[min(i+1, len(works)):])
 		}
+	}
+}
+
+// next takes a work from the queue, nil if none waits. Before a batch is closed, whoever is ready to run may do so once: where
+// the processors are busy, many are about to bring a work, and would each have to pay for a flush of their own. Where
+// nobody else is ready it costs nothing.
+func (b *batch) next() *work {
+	for {
+		select {
+		case w := <-b.c.queue: // nil when it is closed
+			return w
+		default:
+		}
+		if b.gaveWay {
+			return nil
+		}
+		b.gaveWay = true
+		runtime.Gosched()
 	}
 }
 

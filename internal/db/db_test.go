@@ -112,6 +112,30 @@ func TestWorksThatWaitShareOneCommit(t *testing.T) {
 	})
 }
 
+func TestWhoIsAboutToWriteJoinsTheBatch(t *testing.T) {
+	onBoth(t, func(t *testing.T, d *DB) {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // one runs, and the others are ready to
+		before := d.Stats()
+		const rounds, writers = 20, 12 // too few for a batch to be ended by its time
+		for round := range rounds {
+			var wg sync.WaitGroup
+			for i := range writers {
+				wg.Go(func() {
+					id := round*writers + i
+					if err := d.Write(ctx, func(tx *Tx) error { return insert(tx, id, fmt.Sprint(id)) }); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+		}
+		// The first alone and then all others would be two commits a round.
+		if n := d.Stats().Commits - before.Commits; n > rounds*3/2 || count(t, d) != rounds*writers {
+			t.Errorf("%d commits in %d rounds, %d rows", n, rounds, count(t, d))
+		}
+	})
+}
+
 func TestAFailedWorkTakesNothingElseDown(t *testing.T) {
 	onBoth(t, func(t *testing.T, d *DB) {
 		release := hold(d)
