@@ -40,6 +40,7 @@ func NewWithPrior(prior *bayes.Prior) *Engine {
 	e.pool.New = func() any {
 		f := &Findings{features: &features{phrases: lexicon.Matcher{Lexicon: e.lexicon}}}
 		f.phrases.Reset()
+		f.word = f.readWord
 		return f
 	}
 	return e

@@ -3,6 +3,7 @@ package antispam
 import (
 	"postern/antispam/bayes"
 	"postern/antispam/lexicon"
+	"postern/antispam/words"
 )
 
 // features are what the rules and the statistics of words look at. They are found once for each message, and depend on
@@ -20,6 +21,7 @@ type features struct {
 	words, traits bayes.Set
 
 	reader textReader
+	word   func(*words.Word) bool // readWord, made once
 }
 
 func (f *features) reset() {

@@ -54,17 +54,38 @@ type textReader struct {
 	previous uint64 // the word before, 0 at the beginning of a clause
 	run      int    // single letters in a row
 	forward  bool   // the rest of the text is a message that is passed on
-	words    map[uint64]struct{}
+	quoted   bool   // what is read now is quoted
+	compare  comparison
+}
+
+// comparison tells how much of the words of a page the plain text beside it has.
+type comparison struct {
+	wanted, page bool // the message has both; the page is being read
+	words        words.Table[struct{}]
+	both, all    int // of the page's words
+}
+
+func (c *comparison) reset(wanted bool) {
+	c.wanted, c.page, c.both, c.all = wanted, false, 0, 0
+	c.words.Reset()
+}
+
+func (c *comparison) word(w *words.Word) {
+	switch {
+	case !c.page:
+		c.words.Put(w.Hash, struct{}{})
+	case len(w.Text) > 3:
+		c.all++
+		if _, ok := c.words.Get(w.Hash); ok {
+			c.both++
+		}
+	}
 }
 
 // readTexts reads the shown texts in their order.
 func (f *features) readTexts(m *Mail) error {
 	left, parts := maxText, 0
-	compare := f.structure.alternative && f.structure.plain > 0 && f.structure.html > 0
-	if f.reader.words == nil {
-		f.reader.words = map[uint64]struct{}{}
-	}
-	clear(f.reader.words)
+	f.reader.compare.reset(f.structure.alternative && f.structure.plain > 0 && f.structure.html > 0)
 	for p := range m.Parsed.Root.All() {
 		if !isShownText(p, p.Filename()) || parts == maxTextParts || left <= 0 {
 			continue
@@ -74,9 +95,9 @@ func (f *features) readTexts(m *Mail) error {
 		var n int
 		var err error
 		if p.Subtype == "html" {
-			n, err = f.readHTML(p, m.Content, left, compare)
+			n, err = f.readHTML(p, m.Content, left)
 		} else {
-			n, err = f.readPlain(p, m.Content, left, compare)
+			n, err = f.readPlain(p, m.Content, left)
 		}
 		if err != nil {
 			return err
@@ -87,7 +108,7 @@ func (f *features) readTexts(m *Mail) error {
 	return nil
 }
 
-func (f *features) readPlain(p *message.Part, content io.ReaderAt, most int, compare bool) (int, error) {
+func (f *features) readPlain(p *message.Part, content io.ReaderAt, most int) (int, error) {
 	r := &f.reader
 	var err error
 	if r.plain, err = appendAll(r.plain[:0], message.TextReader(p, content), most); err != nil {
@@ -96,11 +117,8 @@ func (f *features) readPlain(p *message.Part, content io.ReaderAt, most int, com
 	f.text.visible += len(r.plain)
 	f.noteBase64(p, r.plain)
 	f.findPlainLinks(r.plain)
-	f.readWords(r.plain, func(w *words.Word) {
-		if compare {
-			r.words[w.Hash] = struct{}{}
-		}
-	})
+	r.compare.page = false
+	f.readWords(r.plain)
 	return len(r.plain), nil
 }
 
@@ -122,7 +140,7 @@ func appendAll(dst []byte, r io.Reader, most int) ([]byte, error) {
 	return dst, nil
 }
 
-func (f *features) readHTML(p *message.Part, content io.ReaderAt, most int, compare bool) (int, error) {
+func (f *features) readHTML(p *message.Part, content io.ReaderAt, most int) (int, error) {
 	r := &f.reader
 	d := &r.document
 	if err := d.Scan(message.TextReader(p, content), htmltext.Limits{Input: 4 * maxText, Visible: most}); err != nil {
@@ -135,17 +153,11 @@ func (f *features) readHTML(p *message.Part, content io.ReaderAt, most int, comp
 	t.addCounts(&d.Counts)
 	f.noteBase64(p, d.Visible)
 	f.findHTMLLinks(d)
-	both, all := 0, 0
-	f.readWords(d.Visible, func(w *words.Word) {
-		if compare && len(w.Text) > 3 {
-			all++
-			if _, ok := r.words[w.Hash]; ok {
-				both++
-			}
-		}
-	})
-	if compare && all >= minCompared && len(r.words) >= minCompared {
-		t.alike, t.compared = float64(both)/float64(all), true
+	c := &r.compare
+	c.page, c.both, c.all = true, 0, 0
+	f.readWords(d.Visible)
+	if c.wanted && c.all >= minCompared && c.words.Len() >= minCompared {
+		t.alike, t.compared = float64(c.both)/float64(c.all), true
 	}
 	return len(d.Visible), nil
 }
@@ -180,7 +192,7 @@ func (f *features) noteBase64(p *message.Part, text []byte) {
 }
 
 // readWords follows the words of a text, its own lines apart from those that are quoted.
-func (f *features) readWords(text []byte, each func(*words.Word)) {
+func (f *features) readWords(text []byte) {
 	r, t := &f.reader, &f.text
 	r.forward = false
 	f.greets(text)
@@ -192,12 +204,12 @@ func (f *features) readWords(text []byte, each func(*words.Word)) {
 			line, next = line[:i], at+i+1
 		}
 		if is := f.readLine(line, text[begin:at]); is != quoted {
-			f.readRun(text[begin:at], quoted, each)
+			f.readRun(text[begin:at], quoted)
 			begin, quoted = at, is
 		}
 		at = next
 	}
-	f.readRun(text[begin:], quoted, each)
+	f.readRun(text[begin:], quoted)
 }
 
 // readLine looks at how a line begins and reports whether it quotes another message: people quote what they answer, and
@@ -245,28 +257,34 @@ func passesOn(line []byte) bool {
 }
 
 // readRun follows the words of lines that are all quoted or all not.
-func (f *features) readRun(text []byte, quoted bool, each func(*words.Word)) {
+func (f *features) readRun(text []byte, quoted bool) {
 	if len(text) == 0 {
 		return
 	}
 	r := &f.reader
-	r.previous, r.run = 0, 0
+	r.previous, r.run, r.quoted = 0, 0, quoted
 	f.phrases.Quoted = quoted
-	words.Split(text, &f.text.Stats, func(w *words.Word) bool {
-		f.phrases.Word(w)
-		each(w)
-		f.addWord(w)
-		f.noteSpelling(w)
-		if !quoted {
-			f.text.speaksOf(w.Hash)
-		}
-		return true
-	})
+	digits := f.text.Digits
+	words.Split(text, &f.text.Stats, f.word)
 	f.phrases.End()
 	f.phrases.Quoted = false
-	if !quoted {
+	if !quoted && f.text.Digits > digits {
 		f.findFigures(text)
 	}
+}
+
+// readWord takes the next word of a text.
+func (f *features) readWord(w *words.Word) bool {
+	f.phrases.Word(w)
+	if f.reader.compare.wanted {
+		f.reader.compare.word(w)
+	}
+	f.addWord(w)
+	f.noteSpelling(w)
+	if !f.reader.quoted {
+		f.text.speaksOf(w.Hash)
+	}
+	return true
 }
 
 // greets looks whether a text begins by calling the reader by a mail address, or by its local part where that is no name:
@@ -327,12 +345,20 @@ func (f *features) noteSpelling(w *words.Word) {
 	}
 }
 
+// figures are the bytes that figures begin with.
+var figures = func() (t [256]bool) {
+	for _, c := range "0123456789b" {
+		t[c] = true
+	}
+	return t
+}()
+
 // findFigures looks for amounts, telephone numbers and Bitcoin addresses.
 func (f *features) findFigures(text []byte) {
 	t := &f.text
 	for i := 0; i < len(text); i++ {
 		c := text[i]
-		if c != 'b' && !isDigit(c) || !startsWord(text, i) {
+		if !figures[c] || !startsWord(text, i) {
 			continue
 		}
 		if (c == '1' || c == '3' || c == 'b') && !t.bitcoin {
@@ -400,6 +426,9 @@ func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 // isBitcoin recognises an address by its form: Base58 that begins with 1 or 3, or bech32.
 func isBitcoin(text []byte) bool {
+	if text[0] == 'b' && !bytes.HasPrefix(text, []byte("bc1")) {
+		return false
+	}
 	n, upper, digits := 0, 0, 0
 	for n < len(text) && n < 64 {
 		c := text[n]

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-
-	"postern/antispam/words"
 )
 
 // Prior is what is known about tokens before anybody has taught anything: in which share of spam and of wanted mail they
@@ -16,9 +14,8 @@ import (
 type Prior struct {
 	// slots is an open-addressing table; its length is a power of two and 0 is free. A slot is a key, the quantized share of
 	// spam and that of ham, from the highest bits to the lowest.
-	slots  []uint64
-	filter words.Filter
-	count  int
+	slots []uint64
+	count int
 }
 
 // PriorToken is an entry of a prior: the shares of messages with the token, from 0 to 1.
@@ -123,7 +120,7 @@ func newPrior(count int) *Prior {
 	for size < 2*count {
 		size *= 2
 	}
-	return &Prior{slots: make([]uint64, size), filter: words.NewFilter(count)}
+	return &Prior{slots: make([]uint64, size)}
 }
 
 func (p *Prior) put(key uint64, spam, ham uint8) {
@@ -132,15 +129,17 @@ func (p *Prior) put(key uint64, spam, ham uint8) {
 		p.count++
 	}
 	p.slots[at] = (key|occupied)<<16 | uint64(spam)<<8 | uint64(ham)
-	p.filter.Add(key)
 }
 
 // occupied tells a key from a free slot.
 const occupied = 1 << priorBits
 
+// place is where the look for a key begins.
+func (p *Prior) place(key uint64) int { return int(key*0x9e3779b97f4a7c15>>33) & (len(p.slots) - 1) }
+
 func (p *Prior) find(key uint64) int {
 	mask := len(p.slots) - 1
-	at := int(key*0x9e3779b97f4a7c15>>33) & mask
+	at := p.place(key)
 	for p.slots[at] != 0 && p.slots[at]>>16 != key|occupied {
 		at = (at + 1) & mask
 	}
@@ -155,10 +154,30 @@ func (p *Prior) Look(t Token) (spam, ham float64, ok bool) {
 	if p == nil {
 		return 0, 0, false
 	}
-	key := shorten(t)
-	if !p.filter.Passes(key) {
-		return 0, 0, false
-	}
-	slot := p.slots[p.find(key)]
+	return sharesOf(p.slots[p.find(shorten(t))])
+}
+
+func sharesOf(slot uint64) (spam, ham float64, ok bool) {
 	return shares[slot>>8&0xff], shares[slot&0xff], slot != 0
+}
+
+// lookAll writes the shares of tokens that are known over what spam and ham hold for them, and for those the probability that a
+// message with the token is spam. The table is larger than what the processor keeps at hand: all first places are asked for
+// before any is looked at, so that the memory answers many at once.
+func (p *Prior) lookAll(tokens []Token, slots []uint64, spam, ham, belief []float64) {
+	for i, t := range tokens {
+		slots[i] = p.slots[p.place(shorten(t))]
+	}
+	for i, slot := range slots {
+		if slot == 0 {
+			continue
+		}
+		if key := shorten(tokens[i]); slot>>16 != key|occupied {
+			if slot = p.slots[p.find(key)]; slot == 0 {
+				continue
+			}
+		}
+		spam[i], ham[i], _ = sharesOf(slot)
+		belief[i] = probability(spam[i], ham[i])
+	}
 }

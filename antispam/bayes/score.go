@@ -50,6 +50,7 @@ type Scorer struct {
 	spam     []float64
 	ham      []float64
 	belief   []float64
+	slots    []uint64 // of the prior
 	order    []uint64
 	evidence []Evidence
 }
@@ -71,12 +72,12 @@ func (s *Scorer) Score(tokens []Token, prior *Prior, models ...Model) Result {
 func (s *Scorer) begin(tokens []Token, prior *Prior) {
 	n := len(tokens)
 	s.spam, s.ham, s.belief = slices.Grow(s.spam[:0], n)[:n], slices.Grow(s.ham[:0], n)[:n], slices.Grow(s.belief[:0], n)[:n]
-	for i, t := range tokens {
+	for i := range n {
 		s.spam[i], s.ham[i], s.belief[i] = unknown, unknown, 0.5
-		if spam, ham, ok := prior.Look(t); ok {
-			s.spam[i], s.ham[i] = spam, ham
-			s.belief[i] = probability(spam, ham)
-		}
+	}
+	if prior != nil {
+		s.slots = slices.Grow(s.slots[:0], n)[:n]
+		prior.lookAll(tokens, s.slots, s.spam, s.ham, s.belief)
 	}
 }
 
@@ -102,45 +103,112 @@ func (s *Scorer) refine(tokens []Token, m Model) {
 
 // combine is Fisher's method (Robinson 2003): how unlikely it is that so many tokens point one way by chance.
 func (s *Scorer) combine(n int) Result {
-	s.order = s.order[:0]
-	r := Result{Index: 0.5}
-	for i := range n {
-		p := s.belief[i]
-		if p != 0.5 {
-			r.Known++
-		}
-		if telling := math.Abs(p - 0.5); telling >= interesting {
-			s.order = append(s.order, rank(min(telling, certain-0.5), i))
-		}
-	}
-	slices.Sort(s.order)
-	s.order = s.order[:min(len(s.order), mostTokens)]
+	r := Result{Index: 0.5, Known: s.rankAll(n)}
+	s.keepMostTelling()
 	s.evidence = s.evidence[:0]
+	var logSpam, logHam logSum
 	for _, o := range s.order {
 		i := int(uint32(o))
-		s.evidence = append(s.evidence, Evidence{Index: i, Probability: min(max(s.belief[i], 1-certain), certain)})
+		p := min(max(s.belief[i], 1-certain), certain)
+		logSpam.add(p)
+		logHam.add(1 - p)
+		s.evidence = append(s.evidence, Evidence{Index: i, Probability: p})
 	}
 	r.Used, r.Evidence = len(s.evidence), s.evidence
 	if r.Used == 0 {
 		return r
 	}
-	var logSpam, logHam float64
-	for _, e := range s.evidence {
-		logSpam += math.Log(e.Probability)
-		logHam += math.Log(1 - e.Probability)
-	}
 	freedom := max(1, int(math.Round(independence*float64(r.Used))))
 	// Many tokens that are ham make logSpam very low, and so h small; the other way round for s.
-	h := chiSquare(-2*independence*logSpam, freedom)
-	sp := chiSquare(-2*independence*logHam, freedom)
+	h := chiSquare(-2*independence*logSpam.value(), freedom)
+	sp := chiSquare(-2*independence*logHam.value(), freedom)
 	r.Index = 0.5 + (h-sp)/2*min(1, float64(r.Used)/few)
 	return r
+}
+
+// rankAll puts the ranks of the telling tokens into s.order, as they come, and counts the tokens that are known.
+func (s *Scorer) rankAll(n int) (known int) {
+	s.order = slices.Grow(s.order[:0], n)[:n]
+	telling := 0
+	for i, p := range s.belief[:n] {
+		if p != 0.5 {
+			known++
+		}
+		if t := math.Abs(p - 0.5); t >= interesting {
+			s.order[telling] = rank(min(t, certain-0.5), i)
+			telling++
+		}
+	}
+	s.order = s.order[:telling]
+	return known
+}
+
+// keepMostTelling leaves the first mostTokens in s.order, sorted. Where there are more, what cannot be among them is not
+// sorted: the ranks are counted by their high bits, which tells up to where the first ones reach.
+func (s *Scorer) keepMostTelling() {
+	if len(s.order) > mostTokens {
+		var counts [1 << rankBits]int32
+		for _, o := range s.order {
+			counts[rankClass(o)]++
+		}
+		last, sum := 0, int(counts[0])
+		for sum < mostTokens {
+			last++
+			sum += int(counts[last])
+		}
+		kept := s.order[:0]
+		for _, o := range s.order {
+			if rankClass(o) <= last {
+				kept = append(kept, o)
+			}
+		}
+		s.order = kept
+	}
+	slices.Sort(s.order)
+	s.order = s.order[:min(len(s.order), mostTokens)]
 }
 
 // rank puts the most telling tokens first, and among equals the earlier ones: the bits of a positive number are in the
 // order of the numbers.
 func rank(telling float64, index int) uint64 {
 	return uint64(^math.Float32bits(float32(telling)))<<32 | uint64(uint32(index))
+}
+
+// rankBits are those that rankClass makes of a rank.
+const rankBits = 8
+
+// mostTelling and leastTelling are the ends of the ranks.
+var mostTelling, leastTelling = rank(certain-0.5, 0), rank(interesting, math.MaxUint32)
+
+// rankClass is one of 1 << rankBits classes in the order of the ranks.
+func rankClass(rank uint64) int {
+	return int((rank - mostTelling) >> 32 << rankBits / ((leastTelling-mostTelling)>>32 + 1))
+}
+
+// logSum is a sum of logarithms. It takes one logarithm for many numbers, from 1-certain to 1, by multiplying them.
+type logSum struct {
+	sum, product float64
+	count        int
+}
+
+// logEach keeps the product far from underflow.
+const logEach = 100
+
+func (l *logSum) add(x float64) {
+	if l.count == 0 {
+		l.product = 1
+	}
+	l.product *= x
+	if l.count++; l.count == logEach {
+		l.sum, l.count = l.value(), 0
+	}
+}
+
+func (l *logSum) value() float64 {
+	if l.count == 0 {
+		return l.sum
+	}
+	return l.sum + math.Log(l.product)
 }
 
 // chiSquare is the probability that a chi-square variable with twice n degrees of freedom is at least x.

@@ -74,10 +74,14 @@ type phrase struct {
 }
 
 // Lexicon is the list, ready to be followed. It is immutable.
+//
+// Most words of a text stand in some phrase, and many begin one; but few pairs of neighbours do. So what is looked for at each
+// word is a phrase of this word alone, or one that begins with it and the word before.
 type Lexicon struct {
 	phrases []phrase
-	// first are the words that begin phrases; next leads on from a place in a phrase, numbered from 1, by a word.
-	first, next words.Table[place]
+	// single leads from a word to the phrase that it is, pairs from the first two words of longer ones to the place behind
+	// them, and next from a place and a word to the next place. Places are numbered from 1.
+	single, pairs, next words.Table[place]
 	// follow are, by place, the words that next leads on by: a bit for each that is set by many words. Most words of a text set
 	// another bit, and need not be looked up.
 	follow []uint64
@@ -91,7 +95,7 @@ func step(from int32, word uint64) uint64 { return words.Join(uint64(from), word
 
 // place is where one stands after a word.
 type place struct {
-	at     int32
+	at     int32 // 0 where nothing leads on
 	phrase int32 // that ends here, plus one; 0 for none
 }
 
@@ -163,33 +167,33 @@ func foldPhrase(text string) string {
 }
 
 func (l *Lexicon) add(text string, number int32) {
-	list := strings.Fields(text)
-	at := int32(0)
-	for i, word := range list {
-		h := words.Hash(word)
-		p, ok := l.look(at, h)
-		if !ok {
-			p.at = int32(len(l.follow))
-			l.follow = append(l.follow, 0)
-		}
-		if i == len(list)-1 {
-			p.phrase = number
-		}
-		if at == 0 {
-			l.first.Put(h, p)
-		} else {
-			l.next.Put(step(at, h), p)
-			l.follow[at] |= bit(h)
-		}
-		at = p.at
+	var list []uint64
+	for word := range strings.FieldsSeq(text) {
+		list = append(list, words.Hash(word))
+	}
+	if len(list) == 1 {
+		l.single.Put(list[0], place{phrase: number})
+		return
+	}
+	at := l.enter(&l.pairs, words.Join(list[0], list[1]), len(list) == 2, number)
+	for i, word := range list[2:] {
+		l.follow[at] |= bit(word)
+		at = l.enter(&l.next, step(at, word), i == len(list)-3, number)
 	}
 }
 
-func (l *Lexicon) look(at int32, word uint64) (place, bool) {
-	if at == 0 {
-		return l.first.Get(word)
+// enter gives the place that a key leads to, a new one if there is none yet; last tells that the phrase ends there.
+func (l *Lexicon) enter(table *words.Table[place], key uint64, last bool, number int32) int32 {
+	p, ok := table.Get(key)
+	if !ok {
+		p.at = int32(len(l.follow))
+		l.follow = append(l.follow, 0)
 	}
-	return l.next.Get(step(at, word))
+	if last {
+		p.phrase = number
+	}
+	table.Put(key, p)
+	return p.at
 }
 
 // Phrases is the number of phrases.

@@ -12,6 +12,8 @@ type Matcher struct {
 	// their friends whether a letter is a fraud, and their administrators warn of it.
 	Quoted bool
 
+	before uint64 // the word before, 0 at the beginning of a text
+
 	open  [maxOpen]opened
 	n     int
 	seen  []bool
@@ -31,14 +33,14 @@ func (m *Matcher) Reset() {
 	for _, p := range m.found {
 		m.seen[p] = false
 	}
-	m.n, m.Quoted, m.found, m.sums, m.kinds = 0, false, m.found[:0], [Kinds]int{}, [Kinds]int{}
+	m.n, m.before, m.Quoted, m.found, m.sums, m.kinds = 0, 0, false, m.found[:0], [Kinds]int{}, [Kinds]int{}
 	if m.seen == nil {
 		m.seen = make([]bool, len(m.Lexicon.phrases))
 	}
 }
 
 // End says that the text has ended: no phrase goes on in the next one.
-func (m *Matcher) End() { m.n = 0 }
+func (m *Matcher) End() { m.n, m.before = 0, 0 }
 
 // Word takes the next word of the text.
 func (m *Matcher) Word(w *words.Word) {
@@ -46,33 +48,42 @@ func (m *Matcher) Word(w *words.Word) {
 	if w.Digits && !w.Letters {
 		h = number
 	}
-	kept, b := 0, bit(h)
-	for _, o := range m.open[:m.n] {
+	if m.n > 0 {
+		m.follow(h)
+	}
+	if m.before != 0 {
+		if p, ok := m.Lexicon.pairs.Get(words.Join(m.before, h)); ok {
+			m.met(p)
+			m.goOn(p)
+		}
+	}
+	if p, ok := m.Lexicon.single.Get(h); ok {
+		m.met(p)
+	}
+	m.before = h
+}
+
+// follow leads the phrases on that are under way.
+func (m *Matcher) follow(word uint64) {
+	open, b := m.open[:m.n], bit(word)
+	m.n = 0
+	for _, o := range open { // no more are kept than were read
 		if o.follow&b == 0 {
 			continue
 		}
-		if p, ok := m.Lexicon.next.Get(step(o.at, h)); ok {
+		if p, ok := m.Lexicon.next.Get(step(o.at, word)); ok {
 			m.met(p)
-			kept = m.goOn(kept, p)
+			m.goOn(p)
 		}
 	}
-	if p, ok := m.Lexicon.first.Get(h); ok {
-		m.met(p)
-		if kept < maxOpen {
-			kept = m.goOn(kept, p)
-		}
-	}
-	m.n = kept
 }
 
-// goOn keeps a phrase that is under way, unless it has come to its end, and gives how many are.
-func (m *Matcher) goOn(kept int, p place) int {
-	follow := m.Lexicon.follow[p.at]
-	if follow == 0 {
-		return kept
+// goOn keeps a phrase that is under way, unless it has come to its end.
+func (m *Matcher) goOn(p place) {
+	if follow := m.Lexicon.follow[p.at]; follow != 0 && m.n < maxOpen {
+		m.open[m.n] = opened{p.at, follow}
+		m.n++
 	}
-	m.open[kept] = opened{p.at, follow}
-	return kept + 1
 }
 
 func (m *Matcher) met(p place) {

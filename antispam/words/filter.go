@@ -9,7 +9,7 @@ type Filter struct {
 }
 
 // filterBits is how many bits a filter has for each hash, at least: of those that are not in the set, so many let one pass.
-const filterBits = 8
+const filterBits = 32
 
 // NewFilter gives a filter for so many hashes.
 func NewFilter(count int) Filter {

@@ -1,6 +1,6 @@
 package words
 
-// Table leads from hashes of words to values. The zero value is empty; it is filled once and then only read. A look for what
+// Table leads from hashes of words to values. The zero value is empty; it is filled and then only read. A look for what
 // is not there costs one access to a filter, as a rule.
 type Table[V any] struct {
 	filter Filter
@@ -36,6 +36,24 @@ func (t *Table[V]) Get(hash uint64) (value V, ok bool) {
 	}
 	s := &t.slots[t.find(key)]
 	return s.value, s.key != 0
+}
+
+// Len is how many values there are.
+func (t *Table[V]) Len() int { return t.count }
+
+// keptSlots is how large a table may be whose memory is used again.
+const keptSlots = 8 << 10
+
+// Reset empties the table.
+func (t *Table[V]) Reset() {
+	if len(t.slots) > keptSlots {
+		*t = Table[V]{}
+	}
+	if t.count > 0 {
+		clear(t.slots)
+		clear(t.filter.bits)
+		t.count = 0
+	}
 }
 
 // filled tells the hash 0 from a free place.

@@ -34,6 +34,24 @@ func TestATableGivesWhatWasPutIntoIt(t *testing.T) {
 	}
 }
 
+func TestATableThatWasEmptiedHasNothing(t *testing.T) {
+	var table Table[int]
+	for _, size := range []int{10, 2 * keptSlots, 10} {
+		for i := uint64(1); i <= uint64(size); i++ {
+			table.Put(i, 1)
+		}
+		if table.Len() != size {
+			t.Errorf("%d values, not %d", table.Len(), size)
+		}
+		table.Reset()
+		for i := uint64(1); i <= uint64(size); i++ {
+			if _, ok := table.Get(i); ok || table.Len() != 0 {
+				t.Fatalf("%d is there, one of %d", i, table.Len())
+			}
+		}
+	}
+}
+
 func TestAFilterPassesWhatWasAddedAndLittleElse(t *testing.T) {
 	const count = 5000
 	random := rand.New(rand.NewPCG(3, 4))

@@ -69,20 +69,27 @@ func Join(a, b uint64) uint64 { return (a*prime64 ^ b) * prime64 }
 func Split(text []byte, stats *Stats, word func(*Word) bool) {
 	s := splitter{stats: stats, emit: word}
 	for i := 0; i < len(text) && !s.done; {
-		if n := s.plain(text[i:]); n > 0 {
+		if n := s.swift(text[i:]); n > 0 {
 			i += n
 			continue
 		}
-		if c := text[i]; c < utf8.RuneSelf {
-			s.ascii(c)
-			i++
-			continue
-		}
-		r, n := utf8.DecodeRune(text[i:])
-		s.rune(r)
-		i += n
+		i += s.step(text[i:])
 	}
 	s.end()
+}
+
+// step takes letters of ASCII or one character of any kind, and gives its length.
+func (s *splitter) step(text []byte) int {
+	if n := s.plain(text); n > 0 {
+		return n
+	}
+	if c := text[0]; c < utf8.RuneSelf {
+		s.ascii(c)
+		return 1
+	}
+	r, n := utf8.DecodeRune(text)
+	s.rune(r)
+	return n
 }
 
 // shortUnit is the length in bytes up to which letters of two alphabets are a unit, such as "μA", and no disguise.
@@ -131,38 +138,45 @@ var classes = func() (t [utf8.RuneSelf]byte) {
 	return t
 }()
 
+// small gives the small letter of an ASCII letter, and 0 for all other bytes.
+var small = func() (t [256]byte) {
+	for c := 'a'; c <= 'z'; c++ {
+		t[c], t[c-'a'+'A'] = byte(c), byte(c)
+	}
+	return t
+}()
+
 // plain takes the run of ASCII letters that text begins with, which is what most text consists of, and gives its length.
 func (s *splitter) plain(text []byte) int {
-	if s.previous != 0 || classes[text[0]&(utf8.RuneSelf-1)] != isLetter || text[0] >= utf8.RuneSelf {
+	if s.previous != 0 || small[text[0]] == 0 {
 		return 0
 	}
-	hash, n, upper := s.hash, s.n, 0
-	if n == 0 {
+	buf := s.buf[s.n:]
+	text = text[:min(len(text), len(buf))]
+	hash, upper, n := s.hash, 0, 0
+	if s.n == 0 {
 		hash = offset64
 	}
-	i := 0
-	for ; i < len(text) && n < MaxLength; i++ {
-		c := text[i]
-		if c >= utf8.RuneSelf || classes[c] != isLetter {
+	for n < len(text) {
+		c := small[text[n]]
+		if c == 0 {
 			break
 		}
-		if c < 'a' {
-			upper++
-			c += 'a' - 'A'
-		}
-		s.buf[n] = c
+		upper += int(c^text[n]) >> 5 // 'a' and 'A' differ by 1 << 5
+		buf[n] = c
 		n++
 		hash = (hash ^ uint64(c)) * prime64
 	}
-	if i == 0 {
+	if n == 0 {
 		return 0
 	}
-	s.hash, s.n = hash, n
-	s.stats.Letters += i
-	s.stats.Latin += i
+	s.hash = hash
+	s.n += n
+	s.stats.Letters += n
+	s.stats.Latin += n
 	s.stats.Upper += upper
 	s.latin, s.word.Letters = true, true
-	return i
+	return n
 }
 
 func (s *splitter) ascii(c byte) {

@@ -1,6 +1,8 @@
 package words
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -111,12 +113,62 @@ func FuzzSplit(f *testing.F) {
 	})
 }
 
+// BenchmarkSplit splits a text of which no two pieces are alike: of one that is repeated the processor learns by heart where
+// the words end.
 func BenchmarkSplit(b *testing.B) {
-	text := []byte(strings.Repeat("The quick brown fox, don't you see, jumps over 12 lazy dogs. ", 70))
-	b.SetBytes(int64(len(text)))
+	text := randomText(rand.New(rand.NewPCG(1, 2)), 1<<20)
+	const piece = 4 << 10
+	b.SetBytes(piece)
 	b.ReportAllocs()
 	var stats Stats
+	at := 0
 	for b.Loop() {
-		Split(text, &stats, func(*Word) bool { return true })
+		Split(text[at:at+piece], &stats, func(*Word) bool { return true })
+		at = (at + piece) % (len(text) - piece)
+	}
+}
+
+// randomText is of words and of what stands between them.
+func randomText(random *rand.Rand, size int) []byte {
+	vocabulary := strings.Fields("The quick brown fox don't you see jumps over 12 lazy dogs and a parcel for which somebody had paid, Anna! " +
+		"It's HERE: Wirtschaftsprüfungsgesellschaften disestablishmentarianism incomprehensibility $15 WIN!!! a1b2 \r\n . ,, \u200b 日本語 abcdefgh ijklmnop " +
+		strings.Repeat("x", MaxLength-1) + " " + strings.Repeat("y", MaxLength) + " " + strings.Repeat("z", MaxLength+1))
+	separators := []string{" ", " ", " ", " ", "\r\n", ", ", ". ", "", "-", "\u00a0"}
+	var text []byte
+	for len(text) < size {
+		// Mostly of the first words, as texts are.
+		w := vocabulary[min(random.IntN(len(vocabulary)), random.IntN(len(vocabulary)), random.IntN(len(vocabulary)))]
+		text = append(append(text, w...), separators[min(random.IntN(len(separators)), random.IntN(len(separators)))]...)
+	}
+	return text
+}
+
+// TestEightBytesAtATimeIsAsOneByOne compares the quick way with the one that is taken at the end of a text.
+func TestEightBytesAtATimeIsAsOneByOne(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	swift := 0
+	for range 2000 {
+		text := randomText(random, 1+random.IntN(300))
+		var fast, slow []string
+		var stats, want Stats
+		note := func(list *[]string) func(w *Word) bool {
+			return func(w *Word) bool {
+				*list = append(*list, fmt.Sprintf("%s %x %t %t %t %t", w.Text, w.Hash, w.Disguised, w.Digits, w.Letters, w.Break))
+				return true
+			}
+		}
+		Split(text, &stats, note(&fast))
+		s := splitter{stats: &want, emit: note(&slow)}
+		for i := 0; i < len(text); {
+			i += s.step(text[i:])
+		}
+		s.end()
+		if !slices.Equal(fast, slow) || stats != want {
+			t.Fatalf("%q:\n%q %+v\n%q %+v", text, fast, stats, slow, want)
+		}
+		swift += (&splitter{stats: new(Stats), emit: func(*Word) bool { return true }}).swift(text)
+	}
+	if swift < 10000 {
+		t.Errorf("only %d bytes were read eight at a time", swift)
 	}
 }
