@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"postern/antispam/words"
 )
 
 // Prior is what is known about tokens before anybody has taught anything: in which share of spam and of wanted mail they
@@ -14,8 +16,9 @@ import (
 type Prior struct {
 	// slots is an open-addressing table; its length is a power of two and 0 is free. A slot is a key, the quantized share of
 	// spam and that of ham, from the highest bits to the lowest.
-	slots []uint64
-	count int
+	slots  []uint64
+	filter words.Filter
+	count  int
 }
 
 // PriorToken is an entry of a prior: the shares of messages with the token, from 0 to 1.
@@ -115,12 +118,15 @@ func NewPrior(tokens []PriorToken) *Prior {
 	return p
 }
 
+// filterBits are those of the filter for each token: few enough to leave room in the processor's cache.
+const filterBits = 8
+
 func newPrior(count int) *Prior {
 	size := 1024
 	for size < 2*count {
 		size *= 2
 	}
-	return &Prior{slots: make([]uint64, size)}
+	return &Prior{slots: make([]uint64, size), filter: words.NewFilter(count, filterBits)}
 }
 
 func (p *Prior) put(key uint64, spam, ham uint8) {
@@ -129,6 +135,7 @@ func (p *Prior) put(key uint64, spam, ham uint8) {
 		p.count++
 	}
 	p.slots[at] = (key|occupied)<<16 | uint64(spam)<<8 | uint64(ham)
+	p.filter.Add(key)
 }
 
 // occupied tells a key from a free slot.
@@ -161,23 +168,36 @@ func sharesOf(slot uint64) (spam, ham float64, ok bool) {
 	return shares[slot>>8&0xff], shares[slot&0xff], slot != 0
 }
 
-// lookAll writes the shares of tokens that are known over what spam and ham hold for them, and for those the probability that a
-// message with the token is spam. The table is larger than what the processor keeps at hand: all first places are asked for
-// before any is looked at, so that the memory answers many at once.
-func (p *Prior) lookAll(tokens []Token, slots []uint64, spam, ham, belief []float64) {
+// look is a token that may be known.
+type look struct {
+	key  uint64
+	slot uint64 // that the look begins with
+	n    int    // its place among the tokens
+}
+
+// lookAll writes the shares of the tokens that are known over what spam and ham hold for them, and for those the probability
+// that a message with the token is spam. The looks slice is working memory.
+//
+// The table is larger than what a processor keeps at hand, and which tokens are known nobody can foresee. So all are asked for
+// before any is looked at, and the memory answers many at once.
+func (p *Prior) lookAll(tokens []Token, looks []look, spam, ham, belief []float64) {
+	n := 0
 	for i, t := range tokens {
-		slots[i] = p.slots[p.place(shorten(t))]
+		key := shorten(t)
+		looks[n] = look{key: key, n: i}
+		n += int(p.filter.Bit(key)) // the next one is written over it unless it passes
 	}
-	for i, slot := range slots {
-		if slot == 0 {
-			continue
+	looks = looks[:n]
+	for i := range looks {
+		looks[i].slot = p.slots[p.place(looks[i].key)]
+	}
+	for _, l := range looks {
+		if l.slot != 0 && l.slot>>16 != l.key|occupied {
+			l.slot = p.slots[p.find(l.key)]
 		}
-		if key := shorten(tokens[i]); slot>>16 != key|occupied {
-			if slot = p.slots[p.find(key)]; slot == 0 {
-				continue
-			}
+		if l.slot != 0 {
+			spam[l.n], ham[l.n], _ = sharesOf(l.slot)
+			belief[l.n] = probability(spam[l.n], ham[l.n])
 		}
-		spam[i], ham[i], _ = sharesOf(slot)
-		belief[i] = probability(spam[i], ham[i])
 	}
 }

@@ -50,7 +50,7 @@ type Scorer struct {
 	spam     []float64
 	ham      []float64
 	belief   []float64
-	slots    []uint64 // of the prior
+	looks    []look
 	order    []uint64
 	evidence []Evidence
 }
@@ -76,8 +76,8 @@ func (s *Scorer) begin(tokens []Token, prior *Prior) {
 		s.spam[i], s.ham[i], s.belief[i] = unknown, unknown, 0.5
 	}
 	if prior != nil {
-		s.slots = slices.Grow(s.slots[:0], n)[:n]
-		prior.lookAll(tokens, s.slots, s.spam, s.ham, s.belief)
+		s.looks = slices.Grow(s.looks[:0], n)[:n]
+		prior.lookAll(tokens, s.looks, s.spam, s.ham, s.belief)
 	}
 }
 

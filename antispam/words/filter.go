@@ -8,13 +8,11 @@ type Filter struct {
 	shift uint8
 }
 
-// filterBits is how many bits a filter has for each hash, at least: of those that are not in the set, so many let one pass.
-const filterBits = 32
-
-// NewFilter gives a filter for so many hashes.
-func NewFilter(count int) Filter {
+// NewFilter gives a filter for so many hashes that has at least so many bits for each: of what is not in the set, one in so
+// many passes, at most.
+func NewFilter(count, bits int) Filter {
 	f := Filter{shift: 64 - 9}
-	for n := 512; n < filterBits*count; n *= 2 {
+	for n := 512; n < bits*count; n *= 2 {
 		f.shift--
 	}
 	f.bits = make([]uint64, 1<<(64-f.shift)/64)
@@ -35,6 +33,11 @@ func (f *Filter) Passes(hash uint64) bool {
 	if len(f.bits) == 0 {
 		return false
 	}
+	return f.Bit(hash) != 0
+}
+
+// Bit is 1 for what passes and 0 for all else, of a filter that NewFilter gave.
+func (f *Filter) Bit(hash uint64) uint64 {
 	at := f.place(hash)
-	return f.bits[at/64]&(1<<(at%64)) != 0
+	return f.bits[at/64] >> (at % 64) & 1
 }

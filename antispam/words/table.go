@@ -8,6 +8,10 @@ type Table[V any] struct {
 	count  int
 }
 
+// tableBits are those of a table's filter for each value: nearly nothing passes that is not there, which a processor soon
+// learns to expect.
+const tableBits = 32
+
 // slot is a place in a table; the key 0 is free.
 type slot[V any] struct {
 	key   uint64
@@ -71,7 +75,7 @@ func (t *Table[V]) find(key uint64) int {
 func (t *Table[V]) grow() {
 	old := t.slots
 	n := max(64, 2*len(old))
-	t.slots, t.filter = make([]slot[V], n), NewFilter(n/4)
+	t.slots, t.filter = make([]slot[V], n), NewFilter(n/4, tableBits)
 	for _, s := range old {
 		if s.key != 0 {
 			t.slots[t.find(s.key)] = s

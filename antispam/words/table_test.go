@@ -58,7 +58,8 @@ func TestAFilterPassesWhatWasAddedAndLittleElse(t *testing.T) {
 	if new(Filter).Passes(7) {
 		t.Error("the filter of the empty set lets something pass")
 	}
-	f := NewFilter(count)
+	const bits = 8
+	f := NewFilter(count, bits)
 	for i := range uint64(count) {
 		f.Add(i)
 	}
@@ -73,7 +74,7 @@ func TestAFilterPassesWhatWasAddedAndLittleElse(t *testing.T) {
 			passed++
 		}
 	}
-	if passed > 10*count*2/filterBits {
+	if passed > 10*count*2/bits {
 		t.Errorf("%d of %d pass that were not added", passed, 10*count)
 	}
 }
