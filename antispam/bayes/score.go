@@ -25,34 +25,23 @@ const (
 	certain = 0.995
 )
 
-// Evidence is one token's part in a verdict.
-type Evidence struct {
-	Token Token
-	// Index is the token's place in the list that was given.
-	Index int
-	// Probability that a message with the token is spam.
-	Probability float64
-}
-
 // Result is what the words say.
 type Result struct {
 	// Index is from 0 (wanted) over 0.5 (cannot tell) to 1 (spam).
 	Index float64
 	// Known is the number of tokens that were seen before, Used of those that counted.
 	Known, Used int
-	// Evidence are the tokens that counted, the most telling first. It holds until the scorer is used again.
-	Evidence []Evidence
 }
 
 // Scorer combines the tokens of messages; it keeps buffers, so one serves one goroutine at a time.
 type Scorer struct {
-	counts   []Count
-	spam     []float64
-	ham      []float64
-	belief   []float64
-	looks    []look
-	order    []uint64
-	evidence []Evidence
+	counts []Count
+	spam   []float64
+	ham    []float64
+	belief []float64
+	looks  []look
+	order  []uint64 // ranks
+	edge   []uint64 // those among which the last ones are chosen
 }
 
 // Score asks the models, from the most general to the most particular, about the tokens. A nil model is passed over.
@@ -105,16 +94,13 @@ func (s *Scorer) refine(tokens []Token, m Model) {
 func (s *Scorer) combine(n int) Result {
 	r := Result{Index: 0.5, Known: s.rankAll(n)}
 	s.keepMostTelling()
-	s.evidence = s.evidence[:0]
 	var logSpam, logHam logSum
 	for _, o := range s.order {
-		i := int(uint32(o))
-		p := min(max(s.belief[i], 1-certain), certain)
+		p := min(max(s.belief[uint32(o)], 1-certain), certain)
 		logSpam.add(p)
 		logHam.add(1 - p)
-		s.evidence = append(s.evidence, Evidence{Index: i, Probability: p})
 	}
-	r.Used, r.Evidence = len(s.evidence), s.evidence
+	r.Used = len(s.order)
 	if r.Used == 0 {
 		return r
 	}
@@ -126,46 +112,51 @@ func (s *Scorer) combine(n int) Result {
 	return r
 }
 
-// rankAll puts the ranks of the telling tokens into s.order, as they come, and counts the tokens that are known.
+// rankAll puts the ranks of the telling tokens into s.order, as they come, and counts the tokens that are known. Which tokens
+// tell something no processor foresees: each rank is written, and stays if the next one is not written over it.
 func (s *Scorer) rankAll(n int) (known int) {
 	s.order = slices.Grow(s.order[:0], n)[:n]
-	telling := 0
+	telling, unknown := 0, 0
 	for i, p := range s.belief[:n] {
-		if p != 0.5 {
-			known++
-		}
-		if t := math.Abs(p - 0.5); t >= interesting {
-			s.order[telling] = rank(min(t, certain-0.5), i)
-			telling++
-		}
+		t := math.Abs(p - 0.5)
+		s.order[telling] = rank(min(t, certain-0.5), i)
+		telling += 1 - isNegative(t-interesting)
+		unknown += isNegative(t - math.SmallestNonzeroFloat64)
 	}
 	s.order = s.order[:telling]
-	return known
+	return n - unknown
 }
 
-// keepMostTelling leaves the first mostTokens in s.order, sorted. Where there are more, what cannot be among them is not
-// sorted: the ranks are counted by their high bits, which tells up to where the first ones reach.
+// isNegative is 1 for numbers below 0.
+func isNegative(x float64) int { return int(math.Float64bits(x) >> 63) }
+
+// keepMostTelling leaves the mostTokens lowest ranks in s.order. They are counted by their high bits, which tells up to where
+// the lowest ones reach; only among those that share the last class are they compared.
 func (s *Scorer) keepMostTelling() {
-	if len(s.order) > mostTokens {
-		var counts [1 << rankBits]int32
-		for _, o := range s.order {
-			counts[rankClass(o)]++
-		}
-		last, sum := 0, int(counts[0])
-		for sum < mostTokens {
-			last++
-			sum += int(counts[last])
-		}
-		kept := s.order[:0]
-		for _, o := range s.order {
-			if rankClass(o) <= last {
-				kept = append(kept, o)
-			}
-		}
-		s.order = kept
+	if len(s.order) <= mostTokens {
+		return
 	}
-	slices.Sort(s.order)
-	s.order = s.order[:min(len(s.order), mostTokens)]
+	var counts [1 << rankBits]int32
+	for _, o := range s.order {
+		counts[rankClass(o)]++
+	}
+	last, below := 0, 0
+	for below+int(counts[last]) < mostTokens {
+		below += int(counts[last])
+		last++
+	}
+	kept := s.order[:0]
+	s.edge = s.edge[:0]
+	for _, o := range s.order {
+		switch class := rankClass(o); {
+		case class < last:
+			kept = append(kept, o)
+		case class == last:
+			s.edge = append(s.edge, o)
+		}
+	}
+	slices.Sort(s.edge)
+	s.order = append(kept, s.edge[:mostTokens-below]...)
 }
 
 // rank puts the most telling tokens first, and among equals the earlier ones: the bits of a positive number are in the
