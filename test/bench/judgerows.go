@@ -30,17 +30,25 @@ func judgeRows() []row {
 		{"20 KiB of HTML", html, 1000, "1.5x of bare"},
 	} {
 		for _, connections := range []int{1, 16, 64} {
-			rows = append(rows, judgeRow(mail.name, mail.write, connections, mail.count, mail.aim))
+			rows = append(rows, judgeRow(mail.name, mail.write, connections, mail.count, mail.aim, false))
+		}
+		for _, connections := range []int{1, 16, 64} {
+			rows = append(rows, judgeRow(mail.name, mail.write, connections, mail.count/2, mail.aim, true))
 		}
 	}
 	return rows
 }
 
-// judgeRow compares acceptance with and without judging.
-func judgeRow(name string, write writer, connections, count int, aim string) row {
+// judgeRow compares acceptance with and without judging: letter after letter over the same connections, or each by a
+// connection of its own with STARTTLS, as mail from the world comes.
+func judgeRow(name string, write writer, connections, count int, aim string, anew bool) row {
 	judged := func(l *lab, on bool) error { return l.set("spam.enabled", fmt.Sprint(on)) }
-	c := comparison{what: "bare", connections: connections, count: count, write: write, set: judged}
-	return row{fmt.Sprintf("judging %s, %d connections", name, connections), aim, c.measure}
+	c := comparison{what: "bare", connections: connections, count: count, write: write, set: judged, anew: anew}
+	how := fmt.Sprintf("%d connections", connections)
+	if anew {
+		how = fmt.Sprintf("a connection each, %d at a time", connections)
+	}
+	return row{fmt.Sprintf("judging %s, %s", name, how), aim, c.measure}
 }
 
 // limitsRow is what no judging can do without: proving one signature, and hashing.

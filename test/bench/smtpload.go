@@ -155,23 +155,34 @@ var serial atomic.Uint64
 // pour sends count plain messages of a size; see pourLetters.
 func (l *lab) pour(connections, count, size int, to string, dial func() (*mailer, error)) (load, error) {
 	write := func(from, to string, number uint64) []byte { return letter(from, to, size, number) }
-	return l.pourLetters(connections, count, to, write, dial)
+	return l.pourLetters(pouring{connections: connections, count: count, to: to, write: write, dial: dial})
 }
 
-// pourLetters sends count messages over the given connections and waits until an IMAP session sees all of them.
-func (l *lab) pourLetters(connections, count int, to string, write writer, dial func() (*mailer, error)) (load, error) {
-	mailers := make([]*mailer, connections)
+// pouring is a load of letters.
+type pouring struct {
+	connections int // at a time
+	count       int // of letters
+	to          string
+	write       writer
+	dial        func() (*mailer, error)
+	// anew: each letter comes by a connection of its own, with TLS, as from a sender who has no other for us.
+	anew bool
+}
+
+// pourLetters sends the letters and waits until an IMAP session sees all of them.
+func (l *lab) pourLetters(p pouring) (load, error) {
+	mailers := make([]*mailer, p.connections)
 	for i := range mailers {
-		m, err := dial()
+		m, err := p.dial()
 		if err != nil {
 			return load{}, err
 		}
 		defer m.conn.Close()
 		mailers[i] = m
 	}
-	bodies := make([][]byte, count)
+	bodies := make([][]byte, p.count)
 	for i := range bodies {
-		bodies[i] = write(mailers[0].from, to, serial.Add(1))
+		bodies[i] = p.write(mailers[0].from, p.to, serial.Add(1))
 	}
 	c, err := l.imap("bob@example.test")
 	if err != nil {
@@ -184,7 +195,7 @@ func (l *lab) pourLetters(connections, count int, to string, write writer, dial 
 	}
 	flushes, _ := l.metric("postern_db_commits_total")
 	cpu, start := l.cpu(), time.Now()
-	if err := sendAll(mailers, bodies, to); err != nil {
+	if err := p.sendAll(mailers, bodies); err != nil {
 		return load{}, err
 	}
 	for {
@@ -192,11 +203,11 @@ func (l *lab) pourLetters(connections, count int, to string, write writer, dial 
 		if err != nil {
 			return load{}, err
 		}
-		if n >= before+count {
+		if n >= before+p.count {
 			break
 		}
 		if time.Since(start) > 2*time.Minute {
-			return load{}, fmt.Errorf("only %d of %d messages are visible", n-before, count)
+			return load{}, fmt.Errorf("only %d of %d messages are visible", n-before, p.count)
 		}
 	}
 	took := time.Since(start)
@@ -204,10 +215,11 @@ func (l *lab) pourLetters(connections, count int, to string, write writer, dial 
 	if err != nil {
 		return load{}, err
 	}
-	return load{float64(count) / took.Seconds(), (l.cpu() - cpu) / time.Duration(count), (after - flushes) / float64(count)}, nil
+	count := float64(p.count)
+	return load{count / took.Seconds(), (l.cpu() - cpu) / time.Duration(p.count), (after - flushes) / count}, nil
 }
 
-func sendAll(mailers []*mailer, bodies [][]byte, to string) error {
+func (p *pouring) sendAll(mailers []*mailer, bodies [][]byte) error {
 	var next atomic.Int64
 	errs := make(chan error, len(mailers))
 	var wg sync.WaitGroup
@@ -218,7 +230,7 @@ func sendAll(mailers []*mailer, bodies [][]byte, to string) error {
 				if i >= len(bodies) {
 					return
 				}
-				if err := m.send(to, bodies[i]); err != nil {
+				if err := p.sendOne(m, bodies[i]); err != nil {
 					errs <- err
 					return
 				}
@@ -232,6 +244,22 @@ func sendAll(mailers []*mailer, bodies [][]byte, to string) error {
 	default:
 		return nil
 	}
+}
+
+// sendOne sends a letter over the connection that is there, or over one of its own, which it ends as the protocol has it.
+func (p *pouring) sendOne(m *mailer, body []byte) error {
+	if !p.anew {
+		return m.send(p.to, body)
+	}
+	m, err := p.dial()
+	if err != nil {
+		return err
+	}
+	defer m.conn.Close()
+	if err := m.send(p.to, body); err != nil {
+		return err
+	}
+	return m.exchange("QUIT\r\n", "221")
 }
 
 func (r load) String() string {

@@ -12,6 +12,7 @@ type comparison struct {
 	connections int
 	count       int // messages of each run
 	write       writer
+	anew        bool                        // each letter comes by a connection of its own
 	set         func(l *lab, on bool) error // makes the server do the one or the other
 }
 
@@ -25,7 +26,8 @@ func (c comparison) measure(l *lab) (string, error) {
 		if err := c.set(l, on); err != nil {
 			return load{}, err
 		}
-		return l.pourLetters(c.connections, count, "bob@example.test", c.write, func() (*mailer, error) { return dialMX(l) })
+		return l.pourLetters(pouring{connections: c.connections, count: count, to: "bob@example.test", write: c.write, anew: c.anew,
+			dial: func() (*mailer, error) { return dialMX(l) }})
 	}
 	if _, err := run(true, 200); err != nil { // warm
 		return "", err
