@@ -11,13 +11,12 @@ func (s *scanner) start(t tag) {
 	}
 	s.closeImplied(t)
 	own := s.ownStyle(t)
-	e := element{tag: t, hash: nameHash(s.name), own: own}
 	if t.isVoid() {
 		all := s.stack.style().with(&own)
 		s.effect(t, &all)
 		return
 	}
-	s.stack.push(e)
+	s.stack.push(t, s.name.hash, own)
 	s.d.Depth = max(s.d.Depth, len(s.stack.open)-1)
 	s.d.TableDepth = max(s.d.TableDepth, s.stack.tables)
 	s.effect(t, s.stack.style())
@@ -41,7 +40,7 @@ func (s *scanner) end(t tag) {
 		s.direct()
 		return
 	}
-	at, steps := s.stack.find(t, nameHash(s.name))
+	at, steps := s.stack.find(t, s.name.hash)
 	s.steps += int64(steps)
 	if at > 0 {
 		s.steps += int64(len(s.stack.open) - at)
@@ -52,31 +51,38 @@ func (s *scanner) end(t tag) {
 
 // closeImplied ends what a start tag ends without an end tag: <p> ends <p>, <li> ends <li>.
 func (s *scanner) closeImplied(t tag) {
-	ends := func(other tag) bool { return other == t }
+	if !t.in(closing) {
+		return
+	}
+	ended, passed := setOf(t), passing
 	switch t {
 	case tagPara, tagBlock, tagForm:
-		ends = func(other tag) bool { return other == tagPara }
-	case tagCell, tagItem, tagOption:
+		ended = setOf(tagPara)
 	case tagRow:
-		ends = func(other tag) bool { return other == tagRow || other == tagCell }
-	default:
-		return
+		ended = setOf(tagRow, tagCell)
+	case tagCell:
+		passed = ^setOf(tagRow, tagTable)
+	case tagItem:
+		passed |= setOf(tagPara)
 	}
 	for i := len(s.stack.open) - 1; i > max(0, len(s.stack.open)-maxSearch); i-- {
 		s.steps++
 		switch other := s.stack.open[i].tag; {
-		case ends(other):
+		case other.in(ended):
 			s.stack.closeAt(i)
 			if t != tagRow || other == tagRow {
 				return
 			}
-		case other.isFormat() || other == tagInline || other == tagUnknown || other == tagForeign:
-		case t == tagCell && other != tagRow && other != tagTable, t == tagItem && other == tagPara:
-		default:
+		case !other.in(passed):
 			return // no p, item or row goes through another block
 		}
 	}
 }
+
+var (
+	closing = setOf(tagPara, tagBlock, tagForm, tagCell, tagItem, tagOption, tagRow)  // those that end others
+	passing = setOf(tagFormat, tagFont, tagAnchor, tagInline, tagUnknown, tagForeign) // those that others end through
+)
 
 // newLine puts what follows on another line, or behind a space.
 func (s *scanner) newLine(c byte) {
@@ -90,7 +96,7 @@ func (s *scanner) newLine(c byte) {
 // direct sends text to where the innermost element wants it.
 func (s *scanner) direct() {
 	out := &s.visible
-	if ways := s.stack.style().hidden(); ways != 0 {
+	if ways := s.stack.hidden(); ways != 0 {
 		s.d.Ways |= ways
 		out = &s.hidden
 	}
@@ -106,13 +112,13 @@ func (s *scanner) direct() {
 
 // effect is what an element does beside showing its content.
 func (s *scanner) effect(t tag, look *style) {
-	if s.has[attrBackground] && len(s.attr(attrBackground)) > 0 {
+	if s.has.has(attrBackground) && len(s.attr(attrBackground)) > 0 {
 		s.link(Image, attrBackground, look)
 	}
 	switch t {
 	case tagAnchor:
 		s.closeAnchor()
-		if s.has[attrHref] {
+		if s.has.has(attrHref) {
 			s.anchor = s.link(Anchor, attrHref, look)
 		}
 	case tagArea:
@@ -151,7 +157,7 @@ func (s *scanner) effect(t tag, look *style) {
 func (s *scanner) image(look *style) {
 	s.d.Images++
 	i := s.link(Image, attrSrc, look)
-	width, height := s.size(attrWidth, look.width), s.size(attrHeight, look.height)
+	width, height := s.size(attrWidth, int(look.width)), s.size(attrHeight, int(look.height))
 	if i < 0 {
 		return
 	}
@@ -165,7 +171,7 @@ func (s *scanner) image(look *style) {
 
 // size is an image's width or height in pixels: what its style says, or else its attribute, or -1.
 func (s *scanner) size(a attribute, styled int) int {
-	if styled >= 0 || !s.has[a] {
+	if styled >= 0 || !s.has.has(a) {
 		return styled
 	}
 	if v, unit, ok := length(s.attr(a)); ok && unit != unitRelative {
@@ -199,9 +205,20 @@ func (s *scanner) refresh(look *style) {
 	s.addLink(Refresh, bytes.Trim(url, " \t\r\n\f'\""), look)
 }
 
+// trimBlank drops white space and control characters around an address.
+func trimBlank(b []byte) []byte {
+	for len(b) > 0 && b[0] <= ' ' {
+		b = b[1:]
+	}
+	for len(b) > 0 && b[len(b)-1] <= ' ' {
+		b = b[:len(b)-1]
+	}
+	return b
+}
+
 // link adds the address in an attribute, if there is one, and gives its place in d.Links, or -1.
 func (s *scanner) link(kind LinkKind, a attribute, look *style) int {
-	url := bytes.TrimFunc(s.attr(a), func(r rune) bool { return r <= ' ' })
+	url := trimBlank(s.attr(a))
 	if len(url) == 0 {
 		return -1
 	}

@@ -25,12 +25,11 @@ type scanner struct {
 	scratch                [8]byte
 
 	// The tag being read.
-	name      []byte // in lower case, cut at maxTagName
-	attrName  []byte // of one attribute, in lower case, cut at maxAttrName
-	values    []byte // of the attributes that matter
-	attrs     [attrCount]span
-	has       [attrCount]bool
-	selfClose bool
+	name     name
+	attrName name   // of the attribute being read
+	values   []byte // of the attributes that matter
+	attrs    [attrCount]span
+	has      attributeSet
 
 	arena []byte // addresses and alternative texts
 	stack stack
@@ -137,11 +136,11 @@ func (s *scanner) comment() {
 
 // startTag reads a start tag behind its "<", and does what it asks for.
 func (s *scanner) startTag() {
-	s.tagName()
+	s.name.read(&s.in, endsTag)
 	if !s.attributes() {
 		return // it does not end: the standard drops it
 	}
-	t := tagOf(s.name)
+	t := tagOf(&s.name)
 	s.d.Tags++
 	if t == tagUnknown {
 		s.d.InvalidTags++
@@ -153,39 +152,17 @@ func (s *scanner) startTag() {
 	}
 }
 
-// tagName reads letters up to white space, "/" or ">".
-func (s *scanner) tagName() {
-	s.name = s.name[:0]
-	for s.in.more() {
-		c := s.in.buf[s.in.pos]
-		if c == '>' || c == '/' || classes[c] == white {
-			return
-		}
-		if len(s.name) < maxTagName {
-			s.name = append(s.name, lowerByte(c))
-		}
-		s.in.pos++
-	}
-}
-
 // attributes reads up to and including the ">" of a tag and reports whether there was one.
 func (s *scanner) attributes() bool {
-	s.values = s.values[:0]
-	s.has = [attrCount]bool{}
-	s.selfClose = false
+	s.values, s.has = s.values[:0], 0
 	for s.in.more() {
-		c := s.in.buf[s.in.pos]
-		switch {
+		switch c := s.in.buf[s.in.pos]; {
 		case c == '>':
 			s.in.pos++
 			return true
-		case c == '/':
-			s.selfClose = true
-			s.in.pos++
-		case classes[c] == white:
+		case ends[c]&endsTag != 0:
 			s.in.pos++
 		default:
-			s.selfClose = false
 			s.attribute()
 		}
 	}
@@ -194,13 +171,14 @@ func (s *scanner) attributes() bool {
 
 // attribute reads a name and, if there is one, its value.
 func (s *scanner) attribute() {
-	s.attributeName()
+	n := &s.attrName
+	n.read(&s.in, endsAttr) // a "=" in the first place belongs to the name
 	s.skipWhite()
-	a := attributeOf(s.attrName)
-	if a != attrNone && s.has[a] {
+	a := attributes.get(n)
+	if s.has.has(a) {
 		a = attrNone // the first counts
 	}
-	if n := s.attrName; len(n) > 3 && n[0] == 'o' && n[1] == 'n' {
+	if n.n > 3 && n.b[0] == 'o' && n.b[1] == 'n' {
 		s.d.Handlers++
 	}
 	begin := len(s.values)
@@ -212,16 +190,17 @@ func (s *scanner) attribute() {
 	if a != attrNone {
 		value := decodeReferences(s.values[begin:])
 		s.values = s.values[:begin+len(value)]
-		s.attrs[a], s.has[a] = span{begin, len(s.values)}, true
+		s.attrs[a] = span{begin, len(s.values)}
+		s.has |= 1 << a
 	}
 }
 
 // room is how much of a value is kept.
 func (s *scanner) room(a attribute) int {
-	switch a {
-	case attrNone:
+	if a == attrNone {
 		return 0
-	case attrHref, attrSrc, attrAction, attrFormAction, attrBackground, attrData:
+	}
+	if addresses.has(a) {
 		return min(s.lim.URL, maxValues-len(s.values))
 	}
 	return min(maxValue, maxValues-len(s.values))
@@ -229,21 +208,6 @@ func (s *scanner) room(a attribute) int {
 
 func (s *scanner) skipWhite() {
 	for s.in.more() && classes[s.in.buf[s.in.pos]] == white {
-		s.in.pos++
-	}
-}
-
-// attributeName reads up to white space, "/", ">" or "=". A "=" in the first place belongs to the name.
-func (s *scanner) attributeName() {
-	s.attrName = s.attrName[:0]
-	for first := true; s.in.more(); first = false {
-		c := s.in.buf[s.in.pos]
-		if c == '>' || c == '/' || classes[c] == white || c == '=' && !first {
-			return
-		}
-		if len(s.attrName) < maxAttrName {
-			s.attrName = append(s.attrName, lowerByte(c))
-		}
 		s.in.pos++
 	}
 }
@@ -278,22 +242,24 @@ func (s *scanner) value(room int) {
 
 // bareValue reads a value without quotes: up to white space or ">".
 func (s *scanner) bareValue(room int) {
-	for s.in.more() {
-		c := s.in.buf[s.in.pos]
-		if c == '>' || classes[c] == white {
+	for b := s.in.rest(); len(b) > 0; b = s.in.rest() {
+		i := 0
+		for i < len(b) && ends[b[i]]&endsValue == 0 {
+			i++
+		}
+		n := min(room, i)
+		s.values = append(s.values, b[:n]...)
+		room -= n
+		s.in.pos += i
+		if i < len(b) {
 			return
 		}
-		if room > 0 {
-			s.values = append(s.values, c)
-			room--
-		}
-		s.in.pos++
 	}
 }
 
 // attr gives an attribute's value; it is valid until the next tag.
 func (s *scanner) attr(a attribute) []byte {
-	if !s.has[a] {
+	if !s.has.has(a) {
 		return nil
 	}
 	return s.values[s.attrs[a].begin:s.attrs[a].end]
@@ -301,17 +267,16 @@ func (s *scanner) attr(a attribute) []byte {
 
 // endTag reads an end tag behind its "</".
 func (s *scanner) endTag() {
-	s.tagName()
+	s.name.read(&s.in, endsTag)
 	if !s.attributes() {
 		return
 	}
-	s.end(tagOf(s.name))
+	s.end(tagOf(&s.name))
 }
 
 // rawText reads the content of an element whose content is no markup, with its end tag.
 func (s *scanner) rawText(t tag) {
-	var name [maxTagName]byte
-	n := copy(name[:], s.name)
+	name := s.name
 	switch t {
 	case tagPlaintext: // to the end, and shown as it is
 		for b := s.in.rest(); len(b) > 0; b = s.in.rest() {
@@ -325,7 +290,7 @@ func (s *scanner) rawText(t tag) {
 	default:
 		s.out = nil
 	}
-	for s.in.more() && !s.rawEnd(name[:n]) {
+	for s.in.more() && !s.rawEnd(name.bytes()) {
 		b := s.in.rest()
 		i := bytes.IndexByte(b[1:], '<') + 1
 		if i == 0 {
@@ -355,7 +320,7 @@ func (s *scanner) rawEnd(name []byte) bool {
 		return false
 	}
 	s.in.pos += 2
-	s.tagName()
+	s.name.read(&s.in, endsTag)
 	s.attributes()
 	return true
 }

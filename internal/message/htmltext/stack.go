@@ -9,10 +9,11 @@ const (
 
 // element is one that is open.
 type element struct {
-	tag  tag
-	hash uint32 // of the name
-	own  style  // what it sets itself
-	all  style  // with what it has from its ancestors
+	tag    tag
+	hidden Hiding // what all tells
+	hash   uint32 // of the name
+	own    style  // what it sets itself
+	all    style  // with what it has from its ancestors
 }
 
 // stack is the elements that are open, innermost last.
@@ -30,13 +31,20 @@ func (st *stack) reset() {
 // style is that of the innermost element.
 func (st *stack) style() *style { return &st.open[len(st.open)-1].all }
 
-func (st *stack) push(e element) {
+// hidden tells in which ways the innermost element's text is hidden.
+func (st *stack) hidden() Hiding { return st.open[len(st.open)-1].hidden }
+
+func (st *stack) push(t tag, hash uint32, own style) {
 	if len(st.open) >= maxDepth {
 		st.beyond++
 		return
 	}
-	e.all = st.style().with(&e.own)
-	if e.tag == tagTable {
+	outer := &st.open[len(st.open)-1]
+	e := element{tag: t, hidden: outer.hidden, hash: hash, own: own, all: outer.all.with(&own)}
+	if !own.isPlain() {
+		e.hidden = e.all.hidden()
+	}
+	if t == tagTable {
 		st.tables++
 	}
 	st.open = append(st.open, e)
@@ -90,17 +98,9 @@ func (st *stack) closeAt(at int) {
 			continue
 		}
 		if formatting <= maxFormat {
-			st.push(inside[i]) // which moves it to the left
+			e := &inside[i]
+			st.push(e.tag, e.hash, e.own) // which moves it to the left
 		}
 		formatting--
 	}
-}
-
-// nameHash tells names apart (FNV-1a). Names that collide only end each other's elements.
-func nameHash(name []byte) uint32 {
-	h := uint32(2166136261)
-	for _, c := range name {
-		h = (h ^ uint32(c)) * 16777619
-	}
-	return h
 }

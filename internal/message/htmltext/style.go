@@ -11,7 +11,7 @@ type style struct {
 	color      int32 // 0xRRGGBB, or one of the values below
 	background int32
 
-	width, height int // of the box in pixels, -1 when not set; not inherited
+	width, height int32 // of the box in pixels, -1 when not set; not inherited
 }
 
 // switchState is a property with two values that is inherited where it is not set.
@@ -34,6 +34,11 @@ var (
 	initialStyle = style{unseen: off, tiny: off, color: 0x000000, background: 0xffffff, width: -1, height: -1}
 	noStyle      = style{color: noColor, background: noColor, width: -1, height: -1}
 )
+
+// isPlain reports whether nothing is set that decides whether text can be seen.
+func (st *style) isPlain() bool {
+	return st.ways == 0 && st.unseen == unset && st.tiny == unset && st.color == noColor && st.background == noColor
+}
 
 // with gives the style of a child that sets own.
 func (st *style) with(own *style) style {
@@ -94,26 +99,26 @@ const linkColor int32 = 0x0000ee
 // ownStyle is what the tag being read sets: by its attributes, by the document's style sheets, by its style attribute.
 func (s *scanner) ownStyle(t tag) style {
 	own := noStyle
-	if t == tagTemplate || s.has[attrHidden] {
+	if t == tagTemplate || s.has.has(attrHidden) {
 		own.ways |= NotDisplayed
 	}
-	if t == tagAnchor && s.has[attrHref] {
+	if t == tagAnchor && s.has.has(attrHref) {
 		own.color = linkColor
 	}
-	if s.has[attrColor] && t == tagFont {
+	if s.has.has(attrColor) && t == tagFont {
 		own.color = legacyColor(s.attr(attrColor))
 	}
-	if s.has[attrText] && t == tagBody {
+	if s.has.has(attrText) && t == tagBody {
 		own.color = legacyColor(s.attr(attrText))
 	}
-	if s.has[attrBgcolor] {
+	if s.has.has(attrBgcolor) {
 		own.background = legacyColor(s.attr(attrBgcolor))
 	}
-	if s.has[attrBackground] && len(s.attr(attrBackground)) > 0 {
+	if s.has.has(attrBackground) && len(s.attr(attrBackground)) > 0 {
 		own.background = unknownColor
 	}
-	s.sheet.apply(&own, s.name, s.attr(attrClass), s.attr(attrID))
-	if s.has[attrStyle] {
+	s.sheet.apply(&own, s.name.bytes(), s.attr(attrClass), s.attr(attrID))
+	if s.has.has(attrStyle) {
 		s.declarations(s.attr(attrStyle), &own)
 	}
 	return own
@@ -311,12 +316,12 @@ func isFar(value []byte) bool {
 	return ok && unit != unitRelative && v <= -farAway
 }
 
-func setSize(size *int, name, value []byte) {
+func setSize(size *int32, name, value []byte) {
 	if name[0] == 'm' {
 		return
 	}
 	if v, unit, ok := length(value); ok && unit != unitRelative {
-		*size = int(v)
+		*size = int32(v)
 	}
 }
 

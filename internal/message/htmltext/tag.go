@@ -1,5 +1,7 @@
 package htmltext
 
+import "strings"
+
 // tag is an element's kind, as far as it matters here.
 type tag uint8
 
@@ -41,84 +43,64 @@ const (
 	tagLink                 // link
 )
 
-// maxTagName is more than the longest name that tagOf knows.
-const maxTagName = 16
+// tagNames are the elements of HTML.
+var tagNames = []struct {
+	tag   tag
+	names string
+}{
+	{tagAnchor, "a"},
+	{tagArea, "area"},
+	{tagFormat, "b big code em i nobr s small strike strong tt u"},
+	{tagFont, "font basefont"},
+	{tagInline, "span abbr acronym bdi bdo blink canvas cite data datalist del dfn ins kbd label map mark marquee math meter " +
+		"noscript output picture progress q rb rp rt rtc ruby samp select slot sub sup svg time var audio video"},
+	{tagBlock, "div address article aside blockquote caption center colgroup details dialog dir dl fieldset figcaption figure " +
+		"footer frameset h1 h2 h3 h4 h5 h6 header hgroup legend listing main menu multicol nav ol pre search section " +
+		"summary ul"},
+	{tagCell, "td th"},
+	{tagRow, "tr thead tbody tfoot"},
+	{tagTable, "table"},
+	{tagItem, "li dt dd"},
+	{tagPara, "p"},
+	{tagOption, "option optgroup"},
+	{tagVoid, "bgsound col keygen menuitem param source spacer track wbr isindex nextid"},
+	{tagBreak, "br hr"},
+	{tagImage, "img image"},
+	{tagInput, "input"},
+	{tagForm, "form"},
+	{tagButton, "button"},
+	{tagFrame, "frame embed"},
+	{tagObject, "object applet"},
+	{tagIframe, "iframe"},
+	{tagScript, "script"},
+	{tagStyle, "style"},
+	{tagTitle, "title"},
+	{tagTextarea, "textarea"},
+	{tagRaw, "xmp noembed noframes"},
+	{tagPlaintext, "plaintext"},
+	{tagTemplate, "template"},
+	{tagBody, "body"},
+	{tagHead, "html head"},
+	{tagBase, "base"},
+	{tagMeta, "meta"},
+	{tagLink, "link"},
+}
 
-// tagOf tells what an element is, by its name in lower case.
-func tagOf(name []byte) tag {
-	switch string(name) {
-	case "a":
-		return tagAnchor
-	case "area":
-		return tagArea
-	case "b", "big", "code", "em", "i", "nobr", "s", "small", "strike", "strong", "tt", "u":
-		return tagFormat
-	case "font", "basefont":
-		return tagFont
-	case "span", "abbr", "acronym", "bdi", "bdo", "blink", "canvas", "cite", "data", "datalist", "del", "dfn", "ins", "kbd", "label",
-		"map", "mark", "marquee", "math", "meter", "noscript", "output", "picture", "progress", "q", "rb", "rp", "rt", "rtc", "ruby",
-		"samp", "select", "slot", "sub", "sup", "svg", "time", "var", "audio", "video":
-		return tagInline
-	case "div", "address", "article", "aside", "blockquote", "caption", "center", "colgroup", "details", "dialog", "dir", "dl",
-		"fieldset", "figcaption", "figure", "footer", "frameset", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hgroup", "legend",
-		"listing", "main", "menu", "multicol", "nav", "ol", "pre", "search", "section", "summary", "ul":
-		return tagBlock
-	case "td", "th":
-		return tagCell
-	case "tr", "thead", "tbody", "tfoot":
-		return tagRow
-	case "table":
-		return tagTable
-	case "li", "dt", "dd":
-		return tagItem
-	case "p":
-		return tagPara
-	case "option", "optgroup":
-		return tagOption
-	case "bgsound", "col", "keygen", "menuitem", "param", "source", "spacer", "track", "wbr", "isindex", "nextid":
-		return tagVoid
-	case "br", "hr":
-		return tagBreak
-	case "img", "image":
-		return tagImage
-	case "input":
-		return tagInput
-	case "form":
-		return tagForm
-	case "button":
-		return tagButton
-	case "frame", "embed":
-		return tagFrame
-	case "object", "applet":
-		return tagObject
-	case "iframe":
-		return tagIframe
-	case "script":
-		return tagScript
-	case "style":
-		return tagStyle
-	case "title":
-		return tagTitle
-	case "textarea":
-		return tagTextarea
-	case "xmp", "noembed", "noframes":
-		return tagRaw
-	case "plaintext":
-		return tagPlaintext
-	case "template":
-		return tagTemplate
-	case "body":
-		return tagBody
-	case "html", "head":
-		return tagHead
-	case "base":
-		return tagBase
-	case "meta":
-		return tagMeta
-	case "link":
-		return tagLink
+var tags = func() (t nameTable[tag]) {
+	for _, kind := range tagNames {
+		for s := range strings.FieldsSeq(kind.names) {
+			t.put(s, kind.tag)
+		}
 	}
-	for _, c := range name {
+	return t
+}()
+
+// tagOf tells what an element is, by its name.
+func tagOf(n *name) tag {
+	if t := tags.get(n); t != tagUnknown {
+		return t
+	}
+	for _, c := range n.bytes() {
 		if c == ':' || c == '-' {
 			return tagForeign
 		}
@@ -126,35 +108,37 @@ func tagOf(name []byte) tag {
 	return tagUnknown
 }
 
-// isVoid tells elements that have no content and no end tag.
-func (t tag) isVoid() bool {
-	switch t {
-	case tagVoid, tagBreak, tagArea, tagImage, tagInput, tagFrame, tagBase, tagMeta, tagLink:
-		return true
+// tagSet is a set of kinds.
+type tagSet uint64
+
+func setOf(tags ...tag) (s tagSet) {
+	for _, t := range tags {
+		s |= 1 << t
 	}
-	return false
+	return s
 }
+
+func (t tag) in(s tagSet) bool { return s>>t&1 != 0 }
+
+var (
+	voids   = setOf(tagVoid, tagBreak, tagArea, tagImage, tagInput, tagFrame, tagBase, tagMeta, tagLink)
+	formats = setOf(tagFormat, tagFont, tagAnchor)
+	blocks  = setOf(tagBlock, tagRow, tagTable, tagItem, tagPara, tagOption, tagBreak,
+		tagForm, tagBody, tagHead, tagTitle, tagPlaintext, tagRaw)
+	raws = setOf(tagScript, tagStyle, tagIframe, tagTitle, tagTextarea, tagRaw, tagPlaintext)
+)
+
+// isVoid tells elements that have no content and no end tag.
+func (t tag) isVoid() bool { return t.in(voids) }
 
 // isFormat tells elements that go on when the block around them ends.
-func (t tag) isFormat() bool { return t == tagFormat || t == tagFont || t == tagAnchor }
+func (t tag) isFormat() bool { return t.in(formats) }
 
 // isBlock tells elements that are on lines of their own.
-func (t tag) isBlock() bool {
-	switch t {
-	case tagBlock, tagRow, tagTable, tagItem, tagPara, tagOption, tagBreak, tagForm, tagBody, tagHead, tagTitle, tagPlaintext, tagRaw:
-		return true
-	}
-	return false
-}
+func (t tag) isBlock() bool { return t.in(blocks) }
 
 // isRaw tells elements whose content is text up to their end tag.
-func (t tag) isRaw() bool {
-	switch t {
-	case tagScript, tagStyle, tagIframe, tagTitle, tagTextarea, tagRaw, tagPlaintext:
-		return true
-	}
-	return false
-}
+func (t tag) isRaw() bool { return t.in(raws) }
 
 // attribute is an attribute whose value matters.
 type attribute uint8
@@ -184,51 +168,34 @@ const (
 	attrCount
 )
 
-// maxAttrName is more than the longest name that attributeOf knows.
-const maxAttrName = 12
-
-func attributeOf(name []byte) attribute {
-	switch string(name) {
-	case "href", "xlink:href":
-		return attrHref
-	case "src":
-		return attrSrc
-	case "action":
-		return attrAction
-	case "formaction":
-		return attrFormAction
-	case "background":
-		return attrBackground
-	case "style":
-		return attrStyle
-	case "color":
-		return attrColor
-	case "bgcolor":
-		return attrBgcolor
-	case "text":
-		return attrText
-	case "width":
-		return attrWidth
-	case "height":
-		return attrHeight
-	case "hidden":
-		return attrHidden
-	case "type":
-		return attrType
-	case "http-equiv":
-		return attrEquiv
-	case "content":
-		return attrContent
-	case "alt":
-		return attrAlt
-	case "data":
-		return attrData
-	case "rel":
-		return attrRel
-	case "class":
-		return attrClass
-	case "id":
-		return attrID
+var attributes = func() (t nameTable[attribute]) {
+	for s, a := range map[string]attribute{
+		"href": attrHref, "xlink:href": attrHref, "src": attrSrc, "action": attrAction,
+		"formaction": attrFormAction, "background": attrBackground, "style": attrStyle, "color": attrColor,
+		"bgcolor": attrBgcolor, "text": attrText, "width": attrWidth, "height": attrHeight,
+		"hidden": attrHidden, "type": attrType, "http-equiv": attrEquiv, "content": attrContent,
+		"alt": attrAlt, "data": attrData, "rel": attrRel, "class": attrClass,
+		"id": attrID,
+	} {
+		t.put(s, a)
 	}
-	return attrNone
+	return t
+}()
+
+// attributeSet is a set of attributes.
+type attributeSet uint32
+
+func attributesOf(list ...attribute) (s attributeSet) {
+	for _, a := range list {
+		s |= 1 << a
+	}
+	return s
 }
+
+func (s attributeSet) has(a attribute) bool { return s>>a&1 != 0 }
+
+// Attributes that may set a style by themselves, and those that hold addresses.
+var (
+	styling   = attributesOf(attrHidden, attrColor, attrText, attrBgcolor, attrBackground, attrStyle)
+	addresses = attributesOf(attrHref, attrSrc, attrAction, attrFormAction, attrBackground, attrData)
+)

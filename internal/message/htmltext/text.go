@@ -1,6 +1,9 @@
 package htmltext
 
-import "unicode/utf8"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
 // textBuffer collects one kind of text within its limit. White space is put off until something follows it.
 type textBuffer struct {
@@ -66,12 +69,9 @@ func (s *scanner) words() {
 	chunk := s.in.buf[s.in.pos:s.in.end]
 	i := 0
 	for i < len(chunk) {
-		start := i
-		for i < len(chunk) && classes[chunk[i]] == plain {
-			i++
-		}
-		if i > start {
-			s.write(chunk[start:i])
+		if n := run(chunk[i:]); n > 0 {
+			s.writeRun(chunk[i : i+n])
+			i += n
 			continue
 		}
 		switch classes[chunk[i]] {
@@ -94,6 +94,56 @@ func (s *scanner) words() {
 		i++
 	}
 	s.in.pos += i
+}
+
+// run is the length of the words at the beginning of b that have single spaces between them: they are written as they are.
+func run(b []byte) int {
+	i := 0
+	for i < len(b) {
+		switch classes[b[i]] {
+		case plain:
+			i++
+			continue
+		case white:
+			if b[i] == ' ' && i > 0 && i+1 < len(b) && classes[b[i+1]] == plain {
+				i += 2
+				continue
+			}
+		case lead:
+			if n := ordinary(b[i:]); n > 0 {
+				i += n
+				continue
+			}
+		}
+		break
+	}
+	return i
+}
+
+// ordinary is the length of the character at the beginning of b if it is one to be written, 0 for one that is special or may go on behind b.
+func ordinary(b []byte) int {
+	if len(b) < utf8.UTFMax {
+		return 0
+	}
+	r, n := utf8.DecodeRune(b)
+	if isBlank(r) || isWidthless(r) {
+		return 0
+	}
+	return n
+}
+
+// writeRun writes a run of words.
+func (s *scanner) writeRun(b []byte) {
+	if t := s.out; !t.cut && len(b) < t.most-len(t.b) {
+		s.write(b)
+		return
+	}
+	for i := bytes.IndexByte(b, ' '); i >= 0; i = bytes.IndexByte(b, ' ') { // the limit is near: what is due behind it matters
+		s.write(b[:i])
+		s.out.space(' ')
+		b = b[i+1:]
+	}
+	s.write(b)
 }
 
 // wide handles a character that may be special, or writes it, and gives its length.
