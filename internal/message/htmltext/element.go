@@ -10,13 +10,13 @@ func (s *scanner) start(t tag) {
 		s.newLine(' ')
 	}
 	s.closeImplied(t)
-	own := s.ownStyle(t)
+	s.readOwnStyle(t)
 	if t.isVoid() {
-		all := s.stack.style().with(&own)
-		s.effect(t, &all)
+		s.void.inherit(s.stack.style(), &s.own)
+		s.effect(t, &s.void)
 		return
 	}
-	s.stack.push(t, s.name.hash, own)
+	s.stack.push(t, s.hash, &s.own)
 	s.d.Depth = max(s.d.Depth, len(s.stack.open)-1)
 	s.d.TableDepth = max(s.d.TableDepth, s.stack.tables)
 	s.effect(t, s.stack.style())
@@ -40,7 +40,7 @@ func (s *scanner) end(t tag) {
 		s.direct()
 		return
 	}
-	at, steps := s.stack.find(t, s.name.hash)
+	at, steps := s.stack.find(t, s.hash)
 	s.steps += int64(steps)
 	if at > 0 {
 		s.steps += int64(len(s.stack.open) - at)

@@ -1,16 +1,39 @@
 package htmltext
 
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
 // maxName is more than the longest name of an element or attribute that matters.
 const maxName = 16
 
-// name is an element's or attribute's name in lower case, cut at maxName.
-type name struct {
-	b    [maxName]byte
-	n    int
-	hash uint32 // FNV-1a
+// name is an element's or attribute's name in lower case, cut at maxName, the first byte lowest. Most names are read and
+// compared as one word.
+type name struct{ low, high uint64 }
+
+// nameOf gives a name of lower-case letters.
+func nameOf(s string) (n name) {
+	for i := range min(len(s), maxName) {
+		n.set(i, s[i])
+	}
+	return n
 }
 
-func (n *name) bytes() []byte { return n.b[:n.n] }
+func (n *name) set(i int, c byte) {
+	if i < 8 {
+		n.low |= uint64(c) << (i * 8)
+	} else {
+		n.high |= uint64(c) << (i*8 - 64)
+	}
+}
+
+// append appends so many bytes of the name.
+func (n name) append(dst []byte, size int) []byte {
+	dst = binary.LittleEndian.AppendUint64(dst, n.low)
+	dst = binary.LittleEndian.AppendUint64(dst, n.high)
+	return dst[:len(dst)-maxName+size]
+}
 
 // Where names and values end.
 const (
@@ -31,24 +54,28 @@ var ends = func() (t [256]uint8) {
 	return t
 }()
 
-var lower = func() (t [256]byte) {
-	for c := range t {
-		t[c] = lowerByte(byte(c))
+// readName reads a name up to what ends it and gives its length, at most maxName. The byte that is next belongs to the
+// name, whatever it is.
+func (in *input) readName(end uint8) (n name, size int) {
+	if b := in.buf[in.pos:in.end]; len(b) >= 8 {
+		x := binary.LittleEndian.Uint64(b)
+		size = bits.TrailingZeros64(mayEnd(x)&^0xff) / 8
+		if size < 8 && ends[b[size]]&end != 0 {
+			in.pos += size
+			return name{low: toLower(x) & (1<<(size*8) - 1)}, size
+		}
 	}
-	return t
-}()
+	return in.readLongName(end)
+}
 
-// read reads a name up to what ends it. The byte that is next belongs to the name, whatever it is.
-func (n *name) read(in *input, end uint8) {
-	size, hash := 0, uint32(fnvBasis)
+// readLongName reads a name that is longer than a word, or at the end of the window, or has an odd character.
+func (in *input) readLongName(end uint8) (n name, size int) {
 	for first := 1; in.more(); first = 0 {
 		b := in.buf[in.pos:in.end]
 		i := 0
 		for ; i < len(b) && (i < first || ends[b[i]]&end == 0); i++ {
 			if size < maxName {
-				c := lower[b[i]]
-				n.b[size] = c
-				hash = (hash ^ uint32(c)) * fnvPrime
+				n.set(size, lowerByte(b[i]))
 				size++
 			}
 		}
@@ -57,42 +84,65 @@ func (n *name) read(in *input, end uint8) {
 			break
 		}
 	}
-	n.n, n.hash = size, hash
+	return n, size
 }
 
-// FNV-1a tells names apart. Names that collide only end each other's elements.
-const (
-	fnvBasis = 2166136261
-	fnvPrime = 16777619
-)
+// nameTable finds names of HTML. It has room for several times as many, so that most of those that it does not have meet
+// an empty slot at once.
+type nameTable[T any] []nameSlot[T]
 
-// nameTable finds names of HTML by their hashes. Its size is some times the number of names, so that most of those
-// that are in no table meet an empty place at once.
-type nameTable[T any] [512]struct {
-	name  string
+type nameSlot[T any] struct {
+	name  name
+	size  int
 	value T
 }
 
-func (t *nameTable[T]) put(s string, value T) {
-	hash := uint32(fnvBasis)
-	for i := range len(s) {
-		hash = (hash ^ uint32(s[i])) * fnvPrime
+// newNameTable makes a table with a power of two of slots.
+func newNameTable[T any](slots int) nameTable[T] { return make(nameTable[T], slots) }
+
+func (t nameTable[T]) put(s string, value T) {
+	n := nameOf(s)
+	i := t.slot(n)
+	for t[i].size > 0 {
+		i = (i + 1) & (len(t) - 1)
 	}
-	i := t.place(hash)
-	for t[i].name != "" {
-		i = (i + 1) % len(t)
-	}
-	t[i].name, t[i].value = s, value
+	t[i] = nameSlot[T]{n, len(s), value}
 }
 
-// place is where a name with that hash is, or one of the places behind it.
-func (t *nameTable[T]) place(hash uint32) int { return int((hash ^ hash>>15) % uint32(len(t))) }
+// slot is where a name is, or one of those behind it.
+func (t nameTable[T]) slot(n name) int {
+	return int((n.low^n.high)*0x9e3779b97f4a7c15>>48) & (len(t) - 1) // Fibonacci hashing
+}
 
-// get gives the value of a name, the zero value when it is not in the table.
-func (t *nameTable[T]) get(n *name) T {
-	i := t.place(n.hash)
-	for t[i].name != "" && t[i].name != string(n.b[:n.n]) {
-		i = (i + 1) % len(t)
+// get gives the value of a name of that size, the zero value when it is not in the table.
+func (t nameTable[T]) get(n name, size int) T {
+	for i := t.slot(n); ; i = (i + 1) & (len(t) - 1) {
+		if e := &t[i]; e.size == 0 || e.name == n && e.size == size {
+			return e.value
+		}
 	}
-	return t[i].value
+}
+
+// Eight bytes in a word: each byte's highest bit, each one's lowest.
+const (
+	highs = 0x8080808080808080
+	lows  = 0x0101010101010101
+)
+
+// zeros marks the highest bits of the bytes that are zero. Only the lowest mark can be relied on.
+func zeros(x uint64) uint64 { return (x - lows) &^ x & highs }
+
+// allZeros marks the highest bits of all bytes that are zero, and of no others.
+func allZeros(x uint64) uint64 { return ^(x&^highs + ^uint64(highs) | x) & highs }
+
+// mayEnd marks bytes up to the space, "/", "=" and ">". Only the lowest mark can be relied on.
+func mayEnd(x uint64) uint64 {
+	return (x-lows*(' '+1))&^x&highs | zeros(x^lows*'/') | zeros(x^lows*'=') | zeros(x^lows*'>')
+}
+
+// toLower puts ASCII letters in lower case.
+func toLower(x uint64) uint64 {
+	low := x &^ highs
+	upper := (low + lows*(0x80-'A')) &^ (low + lows*(0x80-'Z'-1)) &^ x & highs
+	return x | upper>>2
 }

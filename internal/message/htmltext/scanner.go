@@ -25,11 +25,13 @@ type scanner struct {
 	scratch                [8]byte
 
 	// The tag being read.
-	name     name
-	attrName name   // of the attribute being read
-	values   []byte // of the attributes that matter
-	attrs    [attrCount]span
-	has      attributeSet
+	name   []byte // in lower case, cut at maxName
+	hash   uint32 // of the name
+	values []byte // of the attributes that matter
+	attrs  [attrCount]span
+	has    attributeSet
+	own    style // what it sets itself
+	void   style // of an element without content, with what it has from its ancestors
 
 	arena []byte // addresses and alternative texts
 	stack stack
@@ -136,11 +138,10 @@ func (s *scanner) comment() {
 
 // startTag reads a start tag behind its "<", and does what it asks for.
 func (s *scanner) startTag() {
-	s.name.read(&s.in, endsTag)
+	t := s.tagName()
 	if !s.attributes() {
 		return // it does not end: the standard drops it
 	}
-	t := tagOf(&s.name)
 	s.d.Tags++
 	if t == tagUnknown {
 		s.d.InvalidTags++
@@ -150,6 +151,14 @@ func (s *scanner) startTag() {
 	if t.isRaw() {
 		s.rawText(t)
 	}
+}
+
+// tagName reads what is up to white space, "/" or ">".
+func (s *scanner) tagName() tag {
+	n, size := s.in.readName(endsTag)
+	k := kindOf(n, size)
+	s.name, s.hash = n.append(s.name[:0], size), k.hash
+	return k.tag
 }
 
 // attributes reads up to and including the ">" of a tag and reports whether there was one.
@@ -171,14 +180,13 @@ func (s *scanner) attributes() bool {
 
 // attribute reads a name and, if there is one, its value.
 func (s *scanner) attribute() {
-	n := &s.attrName
-	n.read(&s.in, endsAttr) // a "=" in the first place belongs to the name
+	n, size := s.in.readName(endsAttr) // a "=" in the first place belongs to the name
 	s.skipWhite()
-	a := attributes.get(n)
+	a := attributes.get(n, size)
 	if s.has.has(a) {
 		a = attrNone // the first counts
 	}
-	if n.n > 3 && n.b[0] == 'o' && n.b[1] == 'n' {
+	if size > 3 && n.low&0xffff == 'o'|'n'<<8 {
 		s.d.Handlers++
 	}
 	begin := len(s.values)
@@ -200,7 +208,7 @@ func (s *scanner) room(a attribute) int {
 	if a == attrNone {
 		return 0
 	}
-	if addresses.has(a) {
+	if urls.has(a) {
 		return min(s.lim.URL, maxValues-len(s.values))
 	}
 	return min(maxValue, maxValues-len(s.values))
@@ -267,16 +275,17 @@ func (s *scanner) attr(a attribute) []byte {
 
 // endTag reads an end tag behind its "</".
 func (s *scanner) endTag() {
-	s.name.read(&s.in, endsTag)
+	t := s.tagName()
 	if !s.attributes() {
 		return
 	}
-	s.end(tagOf(&s.name))
+	s.end(t)
 }
 
 // rawText reads the content of an element whose content is no markup, with its end tag.
 func (s *scanner) rawText(t tag) {
-	name := s.name
+	var buf [maxName]byte
+	name := append(buf[:0], s.name...)
 	switch t {
 	case tagPlaintext: // to the end, and shown as it is
 		for b := s.in.rest(); len(b) > 0; b = s.in.rest() {
@@ -290,7 +299,7 @@ func (s *scanner) rawText(t tag) {
 	default:
 		s.out = nil
 	}
-	for s.in.more() && !s.rawEnd(name.bytes()) {
+	for s.in.more() && !s.rawEnd(name) {
 		b := s.in.rest()
 		i := bytes.IndexByte(b[1:], '<') + 1
 		if i == 0 {
@@ -320,7 +329,7 @@ func (s *scanner) rawEnd(name []byte) bool {
 		return false
 	}
 	s.in.pos += 2
-	s.name.read(&s.in, endsTag)
+	s.tagName()
 	s.attributes()
 	return true
 }

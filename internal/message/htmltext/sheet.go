@@ -151,9 +151,6 @@ func keyHash(kind byte, name []byte) uint32 {
 
 // apply sets what the rules say about an element.
 func (sh *sheet) apply(own *style, name, classes, id []byte) {
-	if len(sh.rules) == 0 {
-		return
-	}
 	sh.applyKey(own, keyHash(0, name))
 	n := 0
 	for class := range bytes.FieldsSeq(classes) {

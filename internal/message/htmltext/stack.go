@@ -34,20 +34,28 @@ func (st *stack) style() *style { return &st.open[len(st.open)-1].all }
 // hidden tells in which ways the innermost element's text is hidden.
 func (st *stack) hidden() Hiding { return st.open[len(st.open)-1].hidden }
 
-func (st *stack) push(t tag, hash uint32, own style) {
-	if len(st.open) >= maxDepth {
+func (st *stack) push(t tag, hash uint32, own *style) {
+	n := len(st.open)
+	if n >= maxDepth {
 		st.beyond++
 		return
-	}
-	outer := &st.open[len(st.open)-1]
-	e := element{tag: t, hidden: outer.hidden, hash: hash, own: own, all: outer.all.with(&own)}
-	if !own.isPlain() {
-		e.hidden = e.all.hidden()
 	}
 	if t == tagTable {
 		st.tables++
 	}
-	st.open = append(st.open, e)
+	if n == cap(st.open) {
+		st.open = append(st.open, element{})
+	}
+	st.open = st.open[:n+1]
+	outer, e := &st.open[n-1], &st.open[n]
+	e.tag, e.hash, e.own = t, hash, *own
+	if own.isPlain() {
+		e.all, e.hidden = outer.all, outer.hidden
+		e.all.width, e.all.height = own.width, own.height
+		return
+	}
+	e.all.inherit(&outer.all, own)
+	e.hidden = e.all.hidden()
 }
 
 // find gives the place of the innermost element that is tells of, -1 when there is none near, and what was looked at. A
@@ -99,7 +107,7 @@ func (st *stack) closeAt(at int) {
 		}
 		if formatting <= maxFormat {
 			e := &inside[i]
-			st.push(e.tag, e.hash, e.own) // which moves it to the left
+			st.push(e.tag, e.hash, &e.own) // which moves it to the left
 		}
 		formatting--
 	}

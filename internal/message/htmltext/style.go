@@ -40,23 +40,22 @@ func (st *style) isPlain() bool {
 	return st.ways == 0 && st.unseen == unset && st.tiny == unset && st.color == noColor && st.background == noColor
 }
 
-// with gives the style of a child that sets own.
-func (st *style) with(own *style) style {
-	all := *own
-	all.ways |= st.ways
-	if all.unseen == unset {
-		all.unseen = st.unseen
+// inherit makes st the style of a child of outer that sets own.
+func (st *style) inherit(outer, own *style) {
+	*st = *own
+	st.ways |= outer.ways
+	if st.unseen == unset {
+		st.unseen = outer.unseen
 	}
-	if all.tiny == unset {
-		all.tiny = st.tiny
+	if st.tiny == unset {
+		st.tiny = outer.tiny
 	}
-	if all.color == noColor {
-		all.color = st.color
+	if st.color == noColor {
+		st.color = outer.color
 	}
-	if all.background == noColor || all.background == clearColor {
-		all.background = st.background
+	if st.background == noColor || st.background == clearColor {
+		st.background = outer.background
 	}
-	return all
 }
 
 // set overwrites what other sets.
@@ -96,14 +95,29 @@ func (st *style) hidden() Hiding {
 // linkColor is what anchors have in most programs.
 const linkColor int32 = 0x0000ee
 
-// ownStyle is what the tag being read sets: by its attributes, by the document's style sheets, by its style attribute.
-func (s *scanner) ownStyle(t tag) style {
-	own := noStyle
-	if t == tagTemplate || s.has.has(attrHidden) {
-		own.ways |= NotDisplayed
-	}
+// readOwnStyle finds what the tag being read sets: by its attributes, by the document's style sheets, by its style attribute.
+func (s *scanner) readOwnStyle(t tag) {
+	own := &s.own
+	*own = noStyle
 	if t == tagAnchor && s.has.has(attrHref) {
 		own.color = linkColor
+	}
+	if s.has&styling != 0 || t == tagTemplate {
+		s.readOldStyle(t)
+	}
+	if len(s.sheet.rules) > 0 {
+		s.sheet.apply(own, s.name, s.attr(attrClass), s.attr(attrID))
+	}
+	if s.has.has(attrStyle) {
+		s.declarations(s.attr(attrStyle), own)
+	}
+}
+
+// readOldStyle reads the attributes that say what style sheets say nowadays.
+func (s *scanner) readOldStyle(t tag) {
+	own := &s.own
+	if t == tagTemplate || s.has.has(attrHidden) {
+		own.ways |= NotDisplayed
 	}
 	if s.has.has(attrColor) && t == tagFont {
 		own.color = legacyColor(s.attr(attrColor))
@@ -114,14 +128,9 @@ func (s *scanner) ownStyle(t tag) style {
 	if s.has.has(attrBgcolor) {
 		own.background = legacyColor(s.attr(attrBgcolor))
 	}
-	if s.has.has(attrBackground) && len(s.attr(attrBackground)) > 0 {
+	if len(s.attr(attrBackground)) > 0 {
 		own.background = unknownColor
 	}
-	s.sheet.apply(&own, s.name.bytes(), s.attr(attrClass), s.attr(attrID))
-	if s.has.has(attrStyle) {
-		s.declarations(s.attr(attrStyle), &own)
-	}
-	return own
 }
 
 // declarations reads a style attribute, and notes the addresses in it.

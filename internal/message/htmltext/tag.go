@@ -86,26 +86,45 @@ var tagNames = []struct {
 	{tagLink, "link"},
 }
 
-var tags = func() (t nameTable[tag]) {
-	for _, kind := range tagNames {
-		for s := range strings.FieldsSeq(kind.names) {
-			t.put(s, kind.tag)
+// kind is a tag with the hash of the element's name.
+type kind struct {
+	tag  tag
+	hash uint32
+}
+
+var kinds = func() nameTable[kind] {
+	t := newNameTable[kind](512)
+	for _, k := range tagNames {
+		for s := range strings.FieldsSeq(k.names) {
+			t.put(s, kind{k.tag, nameHash([]byte(s))})
 		}
 	}
 	return t
 }()
 
-// tagOf tells what an element is, by its name.
-func tagOf(n *name) tag {
-	if t := tags.get(n); t != tagUnknown {
-		return t
+// kindOf tells what an element is, by its name.
+func kindOf(n name, size int) kind {
+	if k := kinds.get(n, size); k.hash != 0 {
+		return k
 	}
-	for _, c := range n.bytes() {
+	var buf [maxName]byte
+	text := n.append(buf[:0], size)
+	k := kind{tagUnknown, nameHash(text)}
+	for _, c := range text {
 		if c == ':' || c == '-' {
-			return tagForeign
+			k.tag = tagForeign
 		}
 	}
-	return tagUnknown
+	return k
+}
+
+// nameHash tells names apart (FNV-1a). Names that collide only end each other's elements.
+func nameHash(name []byte) uint32 {
+	h := uint32(2166136261)
+	for _, c := range name {
+		h = (h ^ uint32(c)) * 16777619
+	}
+	return h
 }
 
 // tagSet is a set of kinds.
@@ -168,7 +187,8 @@ const (
 	attrCount
 )
 
-var attributes = func() (t nameTable[attribute]) {
+var attributes = func() nameTable[attribute] {
+	t := newNameTable[attribute](128)
 	for s, a := range map[string]attribute{
 		"href": attrHref, "xlink:href": attrHref, "src": attrSrc, "action": attrAction,
 		"formaction": attrFormAction, "background": attrBackground, "style": attrStyle, "color": attrColor,
@@ -194,8 +214,8 @@ func attributesOf(list ...attribute) (s attributeSet) {
 
 func (s attributeSet) has(a attribute) bool { return s>>a&1 != 0 }
 
-// Attributes that may set a style by themselves, and those that hold addresses.
+// Attributes that set a style, and those that hold addresses.
 var (
-	styling   = attributesOf(attrHidden, attrColor, attrText, attrBgcolor, attrBackground, attrStyle)
-	addresses = attributesOf(attrHref, attrSrc, attrAction, attrFormAction, attrBackground, attrData)
+	styling = attributesOf(attrHidden, attrColor, attrText, attrBgcolor, attrBackground)
+	urls    = attributesOf(attrHref, attrSrc, attrAction, attrFormAction, attrBackground, attrData)
 )

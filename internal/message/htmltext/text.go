@@ -2,6 +2,8 @@ package htmltext
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -69,12 +71,18 @@ func (s *scanner) words() {
 	chunk := s.in.buf[s.in.pos:s.in.end]
 	i := 0
 	for i < len(chunk) {
-		if n := run(chunk[i:]); n > 0 {
+		switch classes[chunk[i]] {
+		case plain, lead:
+			n := run(chunk[i:])
+			if n == 0 { // a lead
+				s.in.pos += i
+				s.in.pos += s.wide(s.in.look(utf8.UTFMax))
+				chunk, i = s.in.buf[s.in.pos:s.in.end], 0
+				continue
+			}
 			s.writeRun(chunk[i : i+n])
 			i += n
 			continue
-		}
-		switch classes[chunk[i]] {
 		case white:
 			s.out.space(' ')
 		case control:
@@ -86,31 +94,54 @@ func (s *scanner) words() {
 			s.in.pos += i
 			s.entity()
 			chunk, i = s.in.buf[s.in.pos:s.in.end], -1
-		case lead:
-			s.in.pos += i
-			s.in.pos += s.wide(s.in.look(utf8.UTFMax))
-			chunk, i = s.in.buf[s.in.pos:s.in.end], -1
 		}
 		i++
 	}
 	s.in.pos += i
 }
 
-// run is the length of the words at the beginning of b that have single spaces between them: they are written as they are.
+// run is the length of the words at the beginning of b that have single spaces between them, so that they can be written
+// as they are.
 func run(b []byte) int {
+	i, space := 0, uint64(0x80) // the mark of a space in front of b[i]
+	for {
+		for i+8 <= len(b) {
+			x := binary.LittleEndian.Uint64(b[i:])
+			spaces := allZeros(x ^ lows*' ')
+			if stops := mayStop(x) | spaces&(spaces<<8|space); stops != 0 {
+				i += bits.TrailingZeros64(stops) / 8
+				break
+			}
+			i, space = i+8, spaces>>56
+		}
+		n := beyond(b[i:])
+		if n == 0 {
+			break
+		}
+		i, space = i+n, 0
+	}
+	if i > 0 && b[i-1] == ' ' {
+		i--
+	}
+	return i
+}
+
+// mayStop marks bytes that are no plain ones of ASCII. Only the lowest mark can be relied on.
+func mayStop(x uint64) uint64 {
+	return ((x-lows*' ')&^x|x|(x+lows))&highs | zeros(x^lows*'<') | zeros(x^lows*'&')
+}
+
+// beyond is the length of the text beyond ASCII at the beginning of b that is written as it is, or near the end of the
+// window of any plain text.
+func beyond(b []byte) int {
 	i := 0
 	for i < len(b) {
-		switch classes[b[i]] {
-		case plain:
+		switch c := classes[b[i]]; {
+		case c == plain && (b[i] >= utf8.RuneSelf || len(b) < 8):
 			i++
 			continue
-		case white:
-			if b[i] == ' ' && i > 0 && i+1 < len(b) && classes[b[i+1]] == plain {
-				i += 2
-				continue
-			}
-		case lead:
-			if n := ordinary(b[i:]); n > 0 {
+		case c == lead && len(b)-i >= utf8.UTFMax:
+			if r, n := utf8.DecodeRune(b[i:]); !isBlank(r) && !isWidthless(r) {
 				i += n
 				continue
 			}
@@ -118,18 +149,6 @@ func run(b []byte) int {
 		break
 	}
 	return i
-}
-
-// ordinary is the length of the character at the beginning of b if it is one to be written, 0 for one that is special or may go on behind b.
-func ordinary(b []byte) int {
-	if len(b) < utf8.UTFMax {
-		return 0
-	}
-	r, n := utf8.DecodeRune(b)
-	if isBlank(r) || isWidthless(r) {
-		return 0
-	}
-	return n
 }
 
 // writeRun writes a run of words.
