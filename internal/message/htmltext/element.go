@@ -16,7 +16,7 @@ func (s *scanner) start(t tag) {
 		s.effect(t, &s.void)
 		return
 	}
-	s.stack.push(t, s.hash, &s.own)
+	s.stack.push(t, s.kind.hash, &s.own)
 	s.d.Depth = max(s.d.Depth, len(s.stack.open)-1)
 	s.d.TableDepth = max(s.d.TableDepth, s.stack.tables)
 	s.effect(t, s.stack.style())
@@ -40,7 +40,7 @@ func (s *scanner) end(t tag) {
 		s.direct()
 		return
 	}
-	at, steps := s.stack.find(t, s.hash)
+	at, steps := s.stack.find(t, s.kind.hash)
 	s.steps += int64(steps)
 	if at > 0 {
 		s.steps += int64(len(s.stack.open) - at)
@@ -54,16 +54,16 @@ func (s *scanner) closeImplied(t tag) {
 	if !t.in(closing) {
 		return
 	}
-	ended, passed := setOf(t), passing
+	ended, passed := tagSet(1<<t), tagSet(passing)
 	switch t {
 	case tagPara, tagBlock, tagForm:
-		ended = setOf(tagPara)
+		ended = 1 << tagPara
 	case tagRow:
-		ended = setOf(tagRow, tagCell)
+		ended = 1<<tagRow | 1<<tagCell
 	case tagCell:
-		passed = ^setOf(tagRow, tagTable)
+		passed = ^tagSet(1<<tagRow | 1<<tagTable)
 	case tagItem:
-		passed |= setOf(tagPara)
+		passed |= 1 << tagPara
 	}
 	for i := len(s.stack.open) - 1; i > max(0, len(s.stack.open)-maxSearch); i-- {
 		s.steps++
@@ -79,9 +79,10 @@ func (s *scanner) closeImplied(t tag) {
 	}
 }
 
-var (
-	closing = setOf(tagPara, tagBlock, tagForm, tagCell, tagItem, tagOption, tagRow)  // those that end others
-	passing = setOf(tagFormat, tagFont, tagAnchor, tagInline, tagUnknown, tagForeign) // those that others end through
+// Elements that end others, and those that others end through.
+const (
+	closing = 1<<tagPara | 1<<tagBlock | 1<<tagForm | 1<<tagCell | 1<<tagItem | 1<<tagOption | 1<<tagRow
+	passing = formats | 1<<tagInline | 1<<tagUnknown | 1<<tagForeign
 )
 
 // newLine puts what follows on another line, or behind a space.

@@ -57,19 +57,6 @@ var ends = func() (t [256]uint8) {
 // readName reads a name up to what ends it and gives its length, at most maxName. The byte that is next belongs to the
 // name, whatever it is.
 func (in *input) readName(end uint8) (n name, size int) {
-	if b := in.buf[in.pos:in.end]; len(b) >= 8 {
-		x := binary.LittleEndian.Uint64(b)
-		size = bits.TrailingZeros64(mayEnd(x)&^0xff) / 8
-		if size < 8 && ends[b[size]]&end != 0 {
-			in.pos += size
-			return name{low: toLower(x) & (1<<(size*8) - 1)}, size
-		}
-	}
-	return in.readLongName(end)
-}
-
-// readLongName reads a name that is longer than a word, or at the end of the window, or has an odd character.
-func (in *input) readLongName(end uint8) (n name, size int) {
 	for first := 1; in.more(); first = 0 {
 		b := in.buf[in.pos:in.end]
 		i := 0
@@ -121,6 +108,28 @@ func (t nameTable[T]) get(n name, size int) T {
 			return e.value
 		}
 	}
+}
+
+// shortName reads a name of less than maxName bytes at the beginning of b. The size is 0 when it is longer, may go on behind
+// b, or has an odd character.
+func shortName(b []byte, end uint8) (n name, size int) {
+	if len(b) < maxName {
+		return n, 0
+	}
+	x := binary.LittleEndian.Uint64(b)
+	size = bits.TrailingZeros64(mayEnd(x)&^0xff) / 8 // the first byte belongs to the name
+	if size < 8 {
+		n.low = toLower(x) & (1<<(size*8) - 1)
+	} else {
+		y := binary.LittleEndian.Uint64(b[8:])
+		size = bits.TrailingZeros64(mayEnd(y)) / 8
+		n = name{toLower(x), toLower(y) & (1<<(size*8) - 1)}
+		size += 8
+	}
+	if size == maxName || ends[b[size]]&end == 0 {
+		return n, 0
+	}
+	return n, size
 }
 
 // Eight bytes in a word: each byte's highest bit, each one's lowest.

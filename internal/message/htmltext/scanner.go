@@ -25,13 +25,14 @@ type scanner struct {
 	scratch                [8]byte
 
 	// The tag being read.
-	name   []byte // in lower case, cut at maxName
-	hash   uint32 // of the name
-	values []byte // of the attributes that matter
-	attrs  [attrCount]span
-	has    attributeSet
-	own    style // what it sets itself
-	void   style // of an element without content, with what it has from its ancestors
+	name     name
+	nameSize int
+	kind     kind
+	values   []byte // of the attributes that matter
+	attrs    [attrCount]span
+	has      attributeSet
+	own      style // what it sets itself
+	void     style // of an element without content, with what it has from its ancestors
 
 	arena []byte // addresses and alternative texts
 	stack stack
@@ -58,9 +59,10 @@ func (s *scanner) reset(d *Document, r io.Reader, lim Limits) {
 
 func (s *scanner) run() {
 	for s.in.more() {
-		s.words()
-		if s.in.more() && s.in.buf[s.in.pos] == '<' {
+		if s.in.buf[s.in.pos] == '<' {
 			s.markup()
+		} else {
+			s.words()
 		}
 	}
 	s.closeAnchor()
@@ -138,10 +140,10 @@ func (s *scanner) comment() {
 
 // startTag reads a start tag behind its "<", and does what it asks for.
 func (s *scanner) startTag() {
-	t := s.tagName()
-	if !s.attributes() {
+	if !s.tag() {
 		return // it does not end: the standard drops it
 	}
+	t := s.kind.tag
 	s.d.Tags++
 	if t == tagUnknown {
 		s.d.InvalidTags++
@@ -153,13 +155,93 @@ func (s *scanner) startTag() {
 	}
 }
 
-// tagName reads what is up to white space, "/" or ">".
-func (s *scanner) tagName() tag {
-	n, size := s.in.readName(endsTag)
-	k := kindOf(n, size)
-	s.name, s.hash = n.append(s.name[:0], size), k.hash
-	return k.tag
+// tag reads a tag from its name to its ">" and reports whether there was one.
+func (s *scanner) tag() bool {
+	if s.shortTag() {
+		return true
+	}
+	s.name, s.nameSize = s.in.readName(endsTag)
+	s.kind = kindOf(s.name, s.nameSize)
+	return s.attributes()
 }
+
+// shortTag reads a tag that is in the window as a whole, and has nothing odd: nearly every one. It changes nothing that
+// counts if it is none.
+func (s *scanner) shortTag() bool {
+	b := s.in.buf[s.in.pos:s.in.end]
+	n, i := shortName(b, endsTag)
+	if i == 0 {
+		return false
+	}
+	s.name, s.nameSize, s.kind = n, i, kindOf(n, i)
+	s.values, s.has = s.values[:0], 0
+	handlers := 0
+	for i < len(b) {
+		c := b[i]
+		if c == '>' {
+			s.in.pos += i + 1
+			s.d.Handlers += handlers
+			return true
+		}
+		if ends[c]&endsTag != 0 {
+			i++
+			continue
+		}
+		n, size := shortName(b[i:], endsAttr)
+		if size == 0 {
+			return false
+		}
+		if isHandler(n, size) {
+			handlers++
+		}
+		value, behind := shortValue(b, i+size)
+		if behind < 0 {
+			return false
+		}
+		i = behind
+		if a := attributes.get(n, size); a != attrNone && !s.has.has(a) {
+			begin := len(s.values)
+			s.values = append(s.values, value[:min(len(value), s.room(a))]...)
+			s.keepValue(a, begin)
+		}
+	}
+	return false
+}
+
+// shortValue reads what is behind an attribute's name, which ends at b[i], and tells where it ends; -1 when that may be
+// behind b.
+func shortValue(b []byte, i int) (value []byte, end int) {
+	for ; i < len(b) && classes[b[i]] == white; i++ {
+	}
+	if i == len(b) {
+		return nil, -1
+	}
+	if b[i] != '=' {
+		return nil, i
+	}
+	for i++; i < len(b) && classes[b[i]] == white; i++ {
+	}
+	if i == len(b) {
+		return nil, -1
+	}
+	if quote := b[i]; quote == '"' || quote == '\'' {
+		n := bytes.IndexByte(b[i+1:], quote)
+		if n < 0 {
+			return nil, -1
+		}
+		return b[i+1 : i+1+n], i + n + 2
+	}
+	begin := i
+	for ; i < len(b); i++ {
+		if ends[b[i]]&endsValue != 0 {
+			return b[begin:i], i
+		}
+	}
+	return nil, -1
+}
+
+// isHandler reports whether an attribute holds a script, as onclick does.
+func isHandler(n name, size int) bool { return size > 3 && n.low&0xffff == 'o'|'n'<<8 }
 
 // attributes reads up to and including the ">" of a tag and reports whether there was one.
 func (s *scanner) attributes() bool {
@@ -186,7 +268,7 @@ func (s *scanner) attribute() {
 	if s.has.has(a) {
 		a = attrNone // the first counts
 	}
-	if size > 3 && n.low&0xffff == 'o'|'n'<<8 {
+	if isHandler(n, size) {
 		s.d.Handlers++
 	}
 	begin := len(s.values)
@@ -196,11 +278,16 @@ func (s *scanner) attribute() {
 		s.value(s.room(a))
 	}
 	if a != attrNone {
-		value := decodeReferences(s.values[begin:])
-		s.values = s.values[:begin+len(value)]
-		s.attrs[a] = span{begin, len(s.values)}
-		s.has |= 1 << a
+		s.keepValue(a, begin)
 	}
+}
+
+// keepValue makes what s.values has from begin on the value of an attribute.
+func (s *scanner) keepValue(a attribute, begin int) {
+	value := decodeReferences(s.values[begin:])
+	s.values = s.values[:begin+len(value)]
+	s.attrs[a] = span{begin, len(s.values)}
+	s.has |= 1 << a
 }
 
 // room is how much of a value is kept.
@@ -275,17 +362,15 @@ func (s *scanner) attr(a attribute) []byte {
 
 // endTag reads an end tag behind its "</".
 func (s *scanner) endTag() {
-	t := s.tagName()
-	if !s.attributes() {
-		return
+	if s.tag() {
+		s.end(s.kind.tag)
 	}
-	s.end(t)
 }
 
 // rawText reads the content of an element whose content is no markup, with its end tag.
 func (s *scanner) rawText(t tag) {
 	var buf [maxName]byte
-	name := append(buf[:0], s.name...)
+	name := s.name.append(buf[:0], s.nameSize)
 	switch t {
 	case tagPlaintext: // to the end, and shown as it is
 		for b := s.in.rest(); len(b) > 0; b = s.in.rest() {
@@ -329,8 +414,7 @@ func (s *scanner) rawEnd(name []byte) bool {
 		return false
 	}
 	s.in.pos += 2
-	s.tagName()
-	s.attributes()
+	s.tag()
 	return true
 }
 

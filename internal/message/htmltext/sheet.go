@@ -19,6 +19,7 @@ type sheet struct {
 	done   int    // bytes of text that were read
 	rules  []rule // sorted by hash once they are read
 	sorted int
+	some   [4]uint64 // a bit for each value of a byte of the hashes that some rule has
 }
 
 type rule struct {
@@ -114,6 +115,10 @@ func (sh *sheet) sort() {
 		}
 	}
 	sh.rules, sh.sorted = joined, len(joined)
+	for i := range joined {
+		h := joined[i].hash
+		sh.some[h>>6%4] |= 1 << (h % 64)
+	}
 }
 
 // selectorHash is the key of "tag", ".class", "tag.class" (for any tag) and "#id".
@@ -149,9 +154,9 @@ func keyHash(kind byte, name []byte) uint32 {
 	return h
 }
 
-// apply sets what the rules say about an element.
-func (sh *sheet) apply(own *style, name, classes, id []byte) {
-	sh.applyKey(own, keyHash(0, name))
+// apply sets what the rules say about an element, by the key of its name, its classes and its identifier.
+func (sh *sheet) apply(own *style, name uint32, classes, id []byte) {
+	sh.applyKey(own, name)
 	n := 0
 	for class := range bytes.FieldsSeq(classes) {
 		if n++; n > maxClasses {
@@ -166,6 +171,9 @@ func (sh *sheet) apply(own *style, name, classes, id []byte) {
 
 // applyKey applies the rule of a selector.
 func (sh *sheet) applyKey(own *style, hash uint32) {
+	if sh.some[hash>>6%4]>>(hash%64)&1 == 0 {
+		return
+	}
 	i, ok := slices.BinarySearchFunc(sh.rules, hash, func(r rule, hash uint32) int { return cmp.Compare(r.hash, hash) })
 	if ok {
 		own.set(&sh.rules[i].own)

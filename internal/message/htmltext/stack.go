@@ -48,12 +48,15 @@ func (st *stack) push(t tag, hash uint32, own *style) {
 	}
 	st.open = st.open[:n+1]
 	outer, e := &st.open[n-1], &st.open[n]
-	e.tag, e.hash, e.own = t, hash, *own
+	e.tag, e.hash = t, hash
 	if own.isPlain() {
+		e.own = noStyle
+		e.own.width, e.own.height = own.width, own.height
 		e.all, e.hidden = outer.all, outer.hidden
 		e.all.width, e.all.height = own.width, own.height
 		return
 	}
+	e.own = *own
 	e.all.inherit(&outer.all, own)
 	e.hidden = e.all.hidden()
 }

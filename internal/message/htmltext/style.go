@@ -106,7 +106,7 @@ func (s *scanner) readOwnStyle(t tag) {
 		s.readOldStyle(t)
 	}
 	if len(s.sheet.rules) > 0 {
-		s.sheet.apply(own, s.name, s.attr(attrClass), s.attr(attrID))
+		s.sheet.apply(own, s.kind.key, s.attr(attrClass), s.attr(attrID))
 	}
 	if s.has.has(attrStyle) {
 		s.declarations(s.attr(attrStyle), own)

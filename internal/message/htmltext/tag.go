@@ -86,17 +86,19 @@ var tagNames = []struct {
 	{tagLink, "link"},
 }
 
-// kind is a tag with the hash of the element's name.
+// kind is a tag with hashes of the element's name: its own, and that of rules of style sheets for it.
 type kind struct {
-	tag  tag
-	hash uint32
+	tag       tag
+	hash, key uint32
 }
+
+func newKind(t tag, name []byte) kind { return kind{t, nameHash(name), keyHash(0, name)} }
 
 var kinds = func() nameTable[kind] {
 	t := newNameTable[kind](512)
 	for _, k := range tagNames {
 		for s := range strings.FieldsSeq(k.names) {
-			t.put(s, kind{k.tag, nameHash([]byte(s))})
+			t.put(s, newKind(k.tag, []byte(s)))
 		}
 	}
 	return t
@@ -109,7 +111,7 @@ func kindOf(n name, size int) kind {
 	}
 	var buf [maxName]byte
 	text := n.append(buf[:0], size)
-	k := kind{tagUnknown, nameHash(text)}
+	k := newKind(tagUnknown, text)
 	for _, c := range text {
 		if c == ':' || c == '-' {
 			k.tag = tagForeign
@@ -130,21 +132,15 @@ func nameHash(name []byte) uint32 {
 // tagSet is a set of kinds.
 type tagSet uint64
 
-func setOf(tags ...tag) (s tagSet) {
-	for _, t := range tags {
-		s |= 1 << t
-	}
-	return s
-}
-
 func (t tag) in(s tagSet) bool { return s>>t&1 != 0 }
 
-var (
-	voids   = setOf(tagVoid, tagBreak, tagArea, tagImage, tagInput, tagFrame, tagBase, tagMeta, tagLink)
-	formats = setOf(tagFormat, tagFont, tagAnchor)
-	blocks  = setOf(tagBlock, tagRow, tagTable, tagItem, tagPara, tagOption, tagBreak,
-		tagForm, tagBody, tagHead, tagTitle, tagPlaintext, tagRaw)
-	raws = setOf(tagScript, tagStyle, tagIframe, tagTitle, tagTextarea, tagRaw, tagPlaintext)
+const (
+	voids = 1<<tagVoid | 1<<tagBreak | 1<<tagArea | 1<<tagImage | 1<<tagInput | 1<<tagFrame | 1<<tagBase |
+		1<<tagMeta | 1<<tagLink
+	formats = 1<<tagFormat | 1<<tagFont | 1<<tagAnchor
+	blocks  = 1<<tagBlock | 1<<tagRow | 1<<tagTable | 1<<tagItem | 1<<tagPara | 1<<tagOption | 1<<tagBreak |
+		1<<tagForm | 1<<tagBody | 1<<tagHead | 1<<tagTitle | 1<<tagPlaintext | 1<<tagRaw
+	raws = 1<<tagScript | 1<<tagStyle | 1<<tagIframe | 1<<tagTitle | 1<<tagTextarea | 1<<tagRaw | 1<<tagPlaintext
 )
 
 // isVoid tells elements that have no content and no end tag.
@@ -205,17 +201,10 @@ var attributes = func() nameTable[attribute] {
 // attributeSet is a set of attributes.
 type attributeSet uint32
 
-func attributesOf(list ...attribute) (s attributeSet) {
-	for _, a := range list {
-		s |= 1 << a
-	}
-	return s
-}
-
 func (s attributeSet) has(a attribute) bool { return s>>a&1 != 0 }
 
 // Attributes that set a style, and those that hold addresses.
-var (
-	styling = attributesOf(attrHidden, attrColor, attrText, attrBgcolor, attrBackground)
-	urls    = attributesOf(attrHref, attrSrc, attrAction, attrFormAction, attrBackground, attrData)
+const (
+	styling attributeSet = 1<<attrHidden | 1<<attrColor | 1<<attrText | 1<<attrBgcolor | 1<<attrBackground
+	urls    attributeSet = 1<<attrHref | 1<<attrSrc | 1<<attrAction | 1<<attrFormAction | 1<<attrBackground | 1<<attrData
 )
