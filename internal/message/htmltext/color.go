@@ -33,7 +33,7 @@ func cssColor(value []byte) int32 {
 
 // legacyColor reads a colour as attributes have it: the "#" may lack.
 func legacyColor(value []byte) int32 {
-	value = bytes.Trim(value, " \t\r\n\f")
+	value = trimWhite(value)
 	if len(value) == 6 && isHex(value) {
 		return hexColor(value)
 	}

@@ -34,9 +34,10 @@ type scanner struct {
 	own      style // what it sets itself
 	void     style // of an element without content, with what it has from its ancestors
 
-	arena []byte // addresses and alternative texts
-	stack stack
-	sheet sheet
+	arena  []byte // addresses and alternative texts
+	stack  stack
+	sheet  sheet
+	styles styleCache
 
 	anchor int // the open anchor's place in d.Links, -1 when none is open
 	steps  int64
@@ -53,6 +54,7 @@ func (s *scanner) reset(d *Document, r io.Reader, lim Limits) {
 	s.arena = s.arena[:0]
 	s.stack.reset()
 	s.sheet.reset()
+	s.styles.reset()
 	s.anchor = -1
 	s.steps = 0
 }

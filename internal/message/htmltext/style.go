@@ -109,7 +109,8 @@ func (s *scanner) readOwnStyle(t tag) {
 		s.sheet.apply(own, s.kind.key, s.attr(attrClass), s.attr(attrID))
 	}
 	if s.has.has(attrStyle) {
-		s.declarations(s.attr(attrStyle), own)
+		s.styles.read(s.attr(attrStyle), own)
+		s.addressesIn(s.attr(attrStyle))
 	}
 }
 
@@ -133,9 +134,8 @@ func (s *scanner) readOldStyle(t tag) {
 	}
 }
 
-// declarations reads a style attribute, and notes the addresses in it.
-func (s *scanner) declarations(text []byte, own *style) {
-	readDeclarations(text, own)
+// addressesIn notes the addresses in a style attribute.
+func (s *scanner) addressesIn(text []byte) {
 	for rest := text; ; {
 		i := bytes.Index(rest, []byte("url("))
 		if i < 0 {
@@ -147,7 +147,7 @@ func (s *scanner) declarations(text []byte, own *style) {
 			return
 		}
 		if url := bytes.Trim(rest[:end], " \t\r\n'\""); len(url) > 0 {
-			s.addLink(Image, url, own)
+			s.addLink(Image, url, &s.own)
 		}
 		rest = rest[end:]
 	}
@@ -169,9 +169,8 @@ func readDeclarations(text []byte, own *style) {
 	var b box
 	for len(text) > 0 {
 		n := declarationEnd(text)
-		name, value, ok := bytes.Cut(text[:n], []byte(":"))
-		if ok {
-			declare(own, &b, bytes.Trim(name, " \t\r\n\f"), bytes.Trim(value, " \t\r\n\f"))
+		if colon := bytes.IndexByte(text[:n], ':'); colon >= 0 {
+			declare(own, &b, trimWhite(text[:colon]), trimWhite(text[colon+1:n]))
 		}
 		text = text[min(n+1, len(text)):]
 	}
@@ -206,6 +205,17 @@ func declarationEnd(text []byte) int {
 	return len(text)
 }
 
+// trimWhite drops white space around a value.
+func trimWhite(b []byte) []byte {
+	for len(b) > 0 && classes[b[0]] == white {
+		b = b[1:]
+	}
+	for len(b) > 0 && classes[b[len(b)-1]] == white {
+		b = b[:len(b)-1]
+	}
+	return b
+}
+
 func withoutComments(text []byte) []byte {
 	var out []byte
 	for {
@@ -236,7 +246,7 @@ func declare(own *style, b *box, name, value []byte) {
 		buf[i] = lowerByte(c)
 	}
 	if i := bytes.IndexByte(value, '!'); i >= 0 {
-		value = bytes.TrimRight(value[:i], " \t\r\n\f") // !important
+		value = trimWhite(value[:i]) // !important
 	}
 	switch string(buf[:len(name)]) {
 	case "display":
@@ -373,6 +383,30 @@ const (
 
 // length reads a number with its unit; absolute ones are converted to pixels, percentages to a factor.
 func length(b []byte) (v float64, u unit, ok bool) {
+	if n, size := wholeNumber(b); size > 0 {
+		switch {
+		case size == len(b):
+			return float64(n), unitNone, true
+		case size+2 == len(b) && b[size]|0x20 == 'p' && b[size+1]|0x20 == 'x':
+			return float64(n), unitPixel, true
+		}
+	}
+	return anyLength(b)
+}
+
+// wholeNumber reads a number of a few digits, as most are.
+func wholeNumber(b []byte) (n, size int) {
+	for size < len(b) && isDigit(b[size]) {
+		if size == 5 {
+			return 0, 0
+		}
+		n = n*10 + int(b[size]-'0')
+		size++
+	}
+	return n, size
+}
+
+func anyLength(b []byte) (v float64, u unit, ok bool) {
 	i, sign, scale := 0, 1.0, 0.0
 	if i < len(b) && (b[i] == '-' || b[i] == '+') {
 		if b[i] == '-' {
