@@ -31,44 +31,91 @@ func Find(text []byte, o Options, fn func(Found) bool) {
 	if o.Length <= 0 {
 		o.Length = 2 << 10
 	}
-	for i := 0; i < len(text) && o.Count > 0; {
-		end, kinds := i, byte(0)
-		for ; end < len(text) && wordBytes[text[end]] != 0; end++ {
-			kinds |= wordBytes[text[end]]
+	s := search{text: text, Options: o}
+	for s.Count > 0 {
+		begin, end := s.nextWord()
+		if begin < 0 {
+			return
 		}
-		if kinds&dot == 0 && (end == i || end == len(text) || text[end] != ':' && text[end] != '[') {
-			i = end + 1 // most words: neither a host nor in front of one
-			continue
-		}
-		f, next := match(text, i, end, o)
+		f, next := s.match(begin, end)
 		if f.Raw != nil {
-			o.Count--
+			s.Count--
 			if !fn(f) {
 				return
 			}
 		}
-		i = next
+		s.from = next
 	}
 }
 
-// The bytes of a scheme or of a host in ASCII; hosts have dots.
-const (
-	inWord = 1 << iota
-	dot
-)
+// search is a pass over a text. Words that can begin an address have a dot in them, or a colon or a bracket behind them.
+type search struct {
+	Options
+	text    []byte
+	from    int // what is before is done with
+	dot     mark
+	colon   mark
+	bracket mark
+	parser  Parser
+}
 
-var wordBytes = func() (t [256]byte) {
-	for c := range t {
-		if isLetter(byte(c)) || isDigit(byte(c)) || c == '-' || c == '_' || c == '%' {
-			t[c] = inWord
+// mark is where the next of some character is, not before where it was searched from last.
+type mark int
+
+// seek gives the place of the next c from a place on, the text's length when there is none.
+func (m *mark) seek(text []byte, c byte, from int) int {
+	if int(*m) < from || *m == 0 {
+		i := bytes.IndexByte(text[from:], c)
+		if i < 0 {
+			i = len(text) - from
 		}
+		*m = mark(from + i)
 	}
-	t['.'] = inWord | dot
+	return int(*m)
+}
+
+// nextWord finds the next word that may begin an address; begin is negative when there is none.
+func (s *search) nextWord() (begin, end int) {
+	for s.from < len(s.text) {
+		at := min(s.dot.seek(s.text, '.', s.from), s.colon.seek(s.text, ':', s.from), s.bracket.seek(s.text, '[', s.from))
+		if at == len(s.text) {
+			return -1, 0
+		}
+		begin, end = at, at
+		for begin > s.from && isWord[s.text[begin-1]] {
+			begin--
+		}
+		for end < len(s.text) && isWord[s.text[end]] {
+			end++
+		}
+		if s.mayMatch(begin, at, end) {
+			return begin, end
+		}
+		s.from = max(end, at+1)
+	}
+	return -1, 0
+}
+
+// mayMatch is false for words that match would only pass over: those without a scheme behind which no slashes are, and the
+// last ones of sentences. at is the first dot, colon or bracket.
+func (s *search) mayMatch(begin, at, end int) bool {
+	if slashesLength(s.text[end:]) > 0 {
+		return end > begin
+	}
+	return at+1 < end
+}
+
+// isWord tells the bytes of a scheme or of a host in ASCII.
+var isWord = func() (t [256]bool) {
+	for c := range t {
+		t[c] = isLetter(byte(c)) || isDigit(byte(c)) || c == '-' || c == '_' || c == '%' || c == '.'
+	}
 	return t
 }()
 
 // match looks whether an address begins in the word text[begin:end], and gives where to go on.
-func match(text []byte, begin, end int, o Options) (Found, int) {
+func (s *search) match(begin, end int) (Found, int) {
+	text, o := s.text, s.Options
 	word := text[begin:end]
 	if scheme, slashes := schemeAt(word, text[end:]); scheme > 0 {
 		raw, next := token(text, end-scheme, end+slashes, o)
@@ -77,7 +124,7 @@ func match(text []byte, begin, end int, o Options) (Found, int) {
 		if text[end] != ':' {
 			u.Tricks |= Defanged
 		}
-		u.readHostPort(bytes.TrimLeft(raw[scheme+slashes:], "/\\"))
+		s.parser.readHostPort(&u, bytes.TrimLeft(raw[scheme+slashes:], "/\\"))
 		if u.Tricks.Has(InvalidHost) {
 			return Found{}, next
 		}
@@ -89,7 +136,7 @@ func match(text []byte, begin, end int, o Options) (Found, int) {
 	}
 	raw, next := token(text, begin, begin, o)
 	u := URL{Scheme: "http"}
-	u.readHostPort(raw)
+	s.parser.readHostPort(&u, raw)
 	if u.Tricks.Has(InvalidHost) || !isPublic(u.Host) || bytes.IndexByte(raw, '@') >= 0 {
 		return Found{}, max(next, end)
 	}
@@ -98,12 +145,8 @@ func match(text []byte, begin, end int, o Options) (Found, int) {
 
 // schemeAt reports whether a word ends in a scheme and "://" or a disguise of it follows: the lengths of both, or 0.
 func schemeAt(word, behind []byte) (scheme, slashes int) {
-	switch {
-	case bytes.HasPrefix(behind, []byte("://")), bytes.HasPrefix(behind, []byte(`:\\`)):
-		slashes = 3
-	case bytes.HasPrefix(behind, []byte("[:]//")), bytes.HasPrefix(behind, []byte("[://]")):
-		slashes = 5
-	default:
+	slashes = slashesLength(behind)
+	if slashes == 0 {
 		return 0, 0
 	}
 	for _, s := range []string{"https", "http", "hxxps", "hxxp", "ftp"} {
@@ -112,6 +155,19 @@ func schemeAt(word, behind []byte) (scheme, slashes int) {
 		}
 	}
 	return 0, 0
+}
+
+// slashesLength is the length of "://" at the beginning of b or of a disguise of it, 0 when there is none.
+func slashesLength(b []byte) int {
+	switch {
+	case len(b) < 3 || b[0] != ':' && b[0] != '[':
+		return 0
+	case string(b[:3]) == "://", string(b[:3]) == `:\\`:
+		return 3
+	case bytes.HasPrefix(b, []byte("[:]//")), bytes.HasPrefix(b, []byte("[://]")):
+		return 5
+	}
+	return 0
 }
 
 func hasFold(b []byte, prefix string) bool {
@@ -177,8 +233,8 @@ func endsAddress(r rune, inHost bool) bool {
 func trimPunctuation(b []byte) []byte {
 	open := [3]int{}
 	for _, c := range b {
-		if i := bytes.IndexByte([]byte("([{)]}"), c); i >= 0 {
-			open[i%3] += 1 - i/3*2
+		if i := brackets[c]; i > 0 {
+			open[(i-1)%3] += 1 - int(i-1)/3*2
 		}
 	}
 	for n := len(b); n > 0; n-- {
@@ -193,6 +249,9 @@ func trimPunctuation(b []byte) []byte {
 	}
 	return b[:0]
 }
+
+// brackets are numbered from 1, the closing ones from 4.
+var brackets = [256]uint8{'(': 1, '[': 2, '{': 3, ')': 4, ']': 5, '}': 6}
 
 // isBare reports whether a word can be a domain, and is no part of a mail address or a name of a file.
 func isBare(text []byte, begin, end int) bool {

@@ -10,6 +10,7 @@ package weburl
 
 import (
 	"bytes"
+	"encoding/binary"
 	"net/netip"
 	"strings"
 	"unicode"
@@ -51,11 +52,22 @@ type URL struct {
 const maxAuthority = 2 << 10
 
 // Parse reads the address that a link or an image has. ok is false when it has no scheme and so goes to no host of its own.
-func Parse(raw []byte) (u URL, ok bool) {
-	var buf [maxAuthority]byte
-	b, split := prepare(buf[:0], raw)
-	if split {
+func Parse(raw []byte) (u URL, ok bool) { return new(Parser).Parse(raw) }
+
+// Parser reads addresses one after another. It remembers the hosts that it met last, since most addresses of a message
+// lead to a few. The zero value is ready.
+type Parser struct {
+	hosts [4]string // in their normal form, and nothing but that in the address
+	next  int       // the one to forget
+}
+
+// Parse is as the function of that name.
+func (p *Parser) Parse(raw []byte) (u URL, ok bool) {
+	raw = trimBlank(raw)
+	b := raw[:min(len(raw), maxAuthority)]
+	if isSplit(b) {
 		u.Tricks |= SplitURL
+		b = joined(b)
 	}
 	if len(b) > 1 && isSlash(b[0]) && isSlash(b[1]) {
 		u.Scheme = "http"
@@ -70,21 +82,47 @@ func Parse(raw []byte) (u URL, ok bool) {
 	if !u.isWeb() {
 		return u, true
 	}
-	u.readAuthority(b)
+	p.readAuthority(&u, b)
 	return u, true
 }
 
-// prepare copies what can belong to scheme and host, without what browsers leave out.
-func prepare(dst, raw []byte) (b []byte, split bool) {
-	raw = bytes.TrimFunc(raw, func(r rune) bool { return r <= ' ' })
-	for _, c := range raw[:min(len(raw), cap(dst))] {
-		if c == '\t' || c == '\n' || c == '\r' {
-			split = true
-			continue
-		}
-		dst = append(dst, c)
+// trimBlank drops white space and control characters around an address.
+func trimBlank(b []byte) []byte {
+	for len(b) > 0 && b[0] <= ' ' {
+		b = b[1:]
 	}
-	return dst, split
+	for len(b) > 0 && b[len(b)-1] <= ' ' {
+		b = b[:len(b)-1]
+	}
+	return b
+}
+
+// isSplit reports whether an address has line ends or tabs inside.
+func isSplit(b []byte) bool {
+	i := 0
+	for ; i+8 <= len(b); i += 8 { // most have no control character at all
+		x := binary.LittleEndian.Uint64(b[i:])
+		if (x-0x2020202020202020)&^x&0x8080808080808080 != 0 {
+			break
+		}
+	}
+	for _, c := range b[i:] {
+		if c == '\t' || c == '\n' || c == '\r' {
+			return true
+		}
+	}
+	return false
+}
+
+// joined is an address without the line ends and tabs in it, which browsers leave out.
+func joined(b []byte) []byte {
+	out := make([]byte, 0, len(b))
+	for _, c := range b {
+		if c != '\t' && c != '\n' && c != '\r' {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 func isSlash(c byte) bool { return c == '/' || c == '\\' }
@@ -114,6 +152,10 @@ func (u *URL) setScheme(b []byte) {
 	case len(b) == 4 && hasFold(b, "hxxp"), len(b) == 5 && hasFold(b, "hxxps"):
 		u.Tricks |= Defanged
 		u.Scheme = "http" + strings.ToLower(string(b[4:]))
+	case len(b) == 6 && hasFold(b, "mailto"):
+		u.Scheme = "mailto"
+	case len(b) == 3 && hasFold(b, "cid"):
+		u.Scheme = "cid"
 	default:
 		u.Scheme = strings.ToLower(string(b))
 	}
@@ -123,7 +165,7 @@ func (u *URL) setScheme(b []byte) {
 func (u *URL) isWeb() bool { return u.Scheme == "http" || u.Scheme == "https" || u.Scheme == "ftp" }
 
 // readAuthority reads what follows "http:".
-func (u *URL) readAuthority(b []byte) {
+func (p *Parser) readAuthority(u *URL, b []byte) {
 	n := 0
 	for n < len(b) && isSlash(b[n]) {
 		n++
@@ -131,14 +173,57 @@ func (u *URL) readAuthority(b []byte) {
 	if n != 2 || b[0] != '/' || b[1] != '/' {
 		u.Tricks |= Slashes
 	}
-	u.readHostPort(b[n:])
+	p.readHostPort(u, b[n:])
 }
 
 // readHostPort reads what follows the slashes.
-func (u *URL) readHostPort(b []byte) {
-	if end := bytes.IndexAny(b, `/\?#`); end >= 0 {
-		b = b[:end]
+func (p *Parser) readHostPort(u *URL, b []byte) {
+	end, odd := 0, false
+	for ; end < len(b) && authority[b[end]] != behind; end++ {
+		odd = odd || authority[b[end]] == notPlain
 	}
+	b = b[:end]
+	if odd || !isPlainHost(b) {
+		u.readServer(b)
+		return
+	}
+	for _, host := range p.hosts {
+		if string(b) == host {
+			u.Host = host
+			return
+		}
+	}
+	u.Host = string(b)
+	p.hosts[p.next] = u.Host
+	p.next = (p.next + 1) % len(p.hosts)
+}
+
+// What a byte is behind the slashes.
+const (
+	inHost   = iota // of a host in its normal form
+	notPlain        // of anything else
+	behind          // of what follows user, host and port
+)
+
+var authority = func() (t [256]uint8) {
+	for c := range t {
+		if !isHostByte(byte(c)) || 'A' <= c && c <= 'Z' {
+			t[c] = notPlain
+		}
+	}
+	for _, c := range `/\?#` {
+		t[c] = behind
+	}
+	return t
+}()
+
+// isPlainHost reports whether what has only bytes of a host in its normal form is one, and neither a number nor in Punycode.
+func isPlainHost(b []byte) bool {
+	return len(b) > 0 && !isDigit(b[len(b)-1]) && !hasALabel(b) && !bytes.Contains(b, []byte("0x")) && isHost(b)
+}
+
+// readServer reads "user@host:port".
+func (u *URL) readServer(b []byte) {
 	if at := bytes.LastIndexByte(b, '@'); at >= 0 {
 		if at > 0 {
 			u.Tricks |= Userinfo
@@ -173,7 +258,7 @@ func (u *URL) readHost(b []byte) {
 		u.Tricks |= PercentHost
 		b = percentDecode(b)
 	}
-	if bytes.ContainsAny(b, "[({") {
+	if hasBracket(b) {
 		if plain := undoDots(b); len(plain) < len(b) {
 			u.Tricks |= Defanged
 			b = plain
@@ -191,6 +276,15 @@ func (u *URL) readHost(b []byte) {
 		u.Tricks |= InvalidHost
 	}
 	u.Host = host
+}
+
+func hasBracket(b []byte) bool {
+	for _, c := range b {
+		if c == '[' || c == '(' || c == '{' {
+			return true
+		}
+	}
+	return false
 }
 
 func (u *URL) setIP(ip netip.Addr) {
@@ -273,8 +367,8 @@ func hasALabel(b []byte) bool {
 }
 
 // isHost reports whether a name can be looked up. Underscores are not for hosts, but resolvers do not mind.
-func isHost(s string) bool {
-	if s == "" || len(s) > 253 {
+func isHost[text string | []byte](s text) bool {
+	if len(s) == 0 || len(s) > 253 {
 		return false
 	}
 	length := 0
@@ -286,7 +380,7 @@ func isHost(s string) bool {
 			}
 			length = 0
 			continue
-		case !isLetter(c) && !isDigit(c) && c != '-' && c != '_':
+		case !isHostByte(c):
 			return false
 		}
 		if length++; length > 63 {
@@ -295,6 +389,9 @@ func isHost(s string) bool {
 	}
 	return length > 0
 }
+
+// isHostByte tells the bytes of a host, the dot among them.
+func isHostByte(c byte) bool { return isLetter(c) || isDigit(c) || c == '-' || c == '_' || c == '.' }
 
 // mixesScripts reports whether a label has letters of Latin and of an alphabet with letters of the same looks.
 func mixesScripts(host string) bool {
