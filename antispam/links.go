@@ -15,6 +15,7 @@ import (
 type linkFacts struct {
 	hosts   []string       // the organizations, or addresses in numbers, that links lead to, in their order
 	last    host           // that was looked at
+	parser  weburl.Parser
 	orgs    map[string]int // organizational domains of anchors, and how many lead there
 	tricks  weburl.Tricks
 	anchors int // links that one clicks
@@ -73,13 +74,13 @@ func (f *features) findHTMLLinks(d *htmltext.Document) {
 }
 
 func (f *features) addImage(l *htmltext.Link) {
-	if u, ok := weburl.Parse(l.URL); ok && u.Host != "" {
+	if u, ok := f.links.parser.Parse(l.URL); ok && u.Host != "" {
 		f.links.remote++
 	}
 }
 
 func (f *features) addAnchor(l *htmltext.Link) {
-	u, ok := weburl.Parse(l.URL)
+	u, ok := f.links.parser.Parse(l.URL)
 	if !ok {
 		return
 	}
@@ -123,21 +124,23 @@ func (f *features) addLink(u weburl.URL, raw []byte, plain bool) {
 	}
 	if u.Host != l.last.host {
 		l.last = lookAt(u)
+		l.last.trait = bayes.Within(traitLink, words.Hash(l.last.org))
 	}
 	l.count(&l.last, raw)
 	l.hosts = append(l.hosts, l.last.org)
 	if l.orgs == nil {
 		l.orgs = map[string]int{}
 	}
-	if _, ok := l.orgs[l.last.org]; ok || len(l.orgs) < maxOrgs {
-		l.orgs[l.last.org]++
+	if n := l.orgs[l.last.org]; n > 0 || len(l.orgs) < maxOrgs {
+		l.orgs[l.last.org] = n + 1
 	}
-	f.traits.Add(bayes.Within(traitLink, words.Hash(l.last.org)))
+	f.traits.Add(l.last.trait)
 }
 
 // host is what is known about where a link leads. Most links of a message lead to the same one.
 type host struct {
 	host, org string
+	trait     bayes.Token // of the organization
 	labels    int
 	kind      hostKind
 	// at most one of these, and none for a host of any kind
@@ -170,15 +173,42 @@ func lookAt(u weburl.URL) host {
 
 func (l *linkFacts) count(h *host, raw []byte) {
 	l.labels = max(l.labels, h.labels)
-	for _, c := range []struct {
-		yes bool
-		n   *int
-	}{{h.kind&shortener != 0, &l.short}, {h.kind&freeHost != 0, &l.free}, {h.kind&tracker != 0, &l.tracked},
-		{h.cheap, &l.cheap}, {h.doubted, &l.doubted}, {h.abroad, &l.abroad}, {h.feigned, &l.feigned}, {h.near, &l.near}, {h.random, &l.random},
-		{h.kind&redirects != 0 && isRedirect(raw), &l.hops}, {isInnards(raw), &l.innards}} {
-		if c.yes {
-			*c.n++
-		}
+	if h.kind != 0 {
+		l.countKind(h.kind, raw)
+	}
+	switch { // at most one of these
+	case h.cheap:
+		l.cheap++
+	case h.doubted:
+		l.doubted++
+	case h.abroad:
+		l.abroad++
+	}
+	switch { // and of these
+	case h.feigned:
+		l.feigned++
+	case h.near:
+		l.near++
+	case h.random:
+		l.random++
+	}
+	if isInnards(raw) {
+		l.innards++
+	}
+}
+
+func (l *linkFacts) countKind(kind hostKind, raw []byte) {
+	if kind&shortener != 0 {
+		l.short++
+	}
+	if kind&freeHost != 0 {
+		l.free++
+	}
+	if kind&tracker != 0 {
+		l.tracked++
+	}
+	if kind&redirects != 0 && isRedirect(raw) {
+		l.hops++
 	}
 }
 
@@ -237,6 +267,9 @@ func isRedirect(raw []byte) bool {
 
 // isInnards: a folder of a site's software, where pages appear when somebody broke in.
 func isInnards(raw []byte) bool {
+	if !bytes.Contains(raw, []byte("/wp-")) && !bytes.Contains(raw, []byte("/.well")) {
+		return false // nearly all
+	}
 	for _, folder := range []string{"/wp-includes/", "/wp-content/plugins/", "/wp-content/themes/", "/.well-known/"} {
 		if bytes.Contains(raw, []byte(folder)) {
 			return true
@@ -266,7 +299,7 @@ func (f *features) carries(address string) bool {
 		}
 		from := bytes.IndexByte(l.URL, '#')
 		if f.links.free > 0 && from < 0 {
-			if u, ok := weburl.Parse(l.URL); ok && known(u.Host)&freeHost != 0 {
+			if u, ok := f.links.parser.Parse(l.URL); ok && known(u.Host)&freeHost != 0 {
 				from = bytes.IndexByte(l.URL, '?')
 			}
 		}

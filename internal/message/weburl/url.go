@@ -183,7 +183,7 @@ func (p *Parser) readHostPort(u *URL, b []byte) {
 		odd = odd || authority[b[end]] == notPlain
 	}
 	b = b[:end]
-	if odd || !isPlainHost(b) {
+	if odd || end == 0 {
 		u.readServer(b)
 		return
 	}
@@ -192,6 +192,10 @@ func (p *Parser) readHostPort(u *URL, b []byte) {
 			u.Host = host
 			return
 		}
+	}
+	if !isPlainHost(b) {
+		u.readServer(b)
+		return
 	}
 	u.Host = string(b)
 	p.hosts[p.next] = u.Host
@@ -219,7 +223,7 @@ var authority = func() (t [256]uint8) {
 
 // isPlainHost reports whether what has only bytes of a host in its normal form is one, and neither a number nor in Punycode.
 func isPlainHost(b []byte) bool {
-	return len(b) > 0 && !isDigit(b[len(b)-1]) && !hasALabel(b) && !bytes.Contains(b, []byte("0x")) && isHost(b)
+	return !isDigit(b[len(b)-1]) && !hasALabel(b) && !bytes.Contains(b, []byte("0x")) && isHost(b)
 }
 
 // readServer reads "user@host:port".
