@@ -10,6 +10,9 @@ func (s *scanner) start(t tag) {
 		s.newLine(' ')
 	}
 	s.closeImplied(t)
+	if s.has == 0 && t.in(1<<tagBreak|1<<tagVoid) {
+		return
+	}
 	s.readOwnStyle(t)
 	if t.isVoid() {
 		s.void.inherit(s.stack.style(), &s.own)

@@ -10,6 +10,7 @@ const (
 	maxValue  = 4 << 10  // of one attribute's value that is no address
 	maxValues = 16 << 10 // of all of them
 	maxSheet  = 64 << 10 // of all style sheets of a document
+	maxShort  = maxValue // of a tag that is read in one go: none of these matters in it
 )
 
 // scanner is the pass over a document: a tokenizer by the rules of the HTML standard, with what each token does.
@@ -170,13 +171,17 @@ func (s *scanner) tag() bool {
 // shortTag reads a tag that is in the window as a whole, and has nothing odd: nearly every one. It changes nothing that
 // counts if it is none.
 func (s *scanner) shortTag() bool {
-	b := s.in.buf[s.in.pos:s.in.end]
+	b := s.in.buf[s.in.pos:min(s.in.end, s.in.pos+maxShort)]
 	n, i := shortName(b, endsTag)
 	if i == 0 {
 		return false
 	}
 	s.name, s.nameSize, s.kind = n, i, kindOf(n, i)
 	s.values, s.has = s.values[:0], 0
+	wanted := special[s.kind.tag] | common
+	if len(s.sheet.rules) > 0 {
+		wanted |= 1<<attrClass | 1<<attrID
+	}
 	handlers := 0
 	for i < len(b) {
 		c := b[i]
@@ -201,9 +206,13 @@ func (s *scanner) shortTag() bool {
 			return false
 		}
 		i = behind
-		if a := attributes.get(n, size); a != attrNone && !s.has.has(a) {
+		if a := attributes.get(n, size); wanted.has(a) {
+			wanted &^= 1 << a // the first counts
+			if urls.has(a) {
+				value = value[:min(len(value), s.lim.URL)]
+			}
 			begin := len(s.values)
-			s.values = append(s.values, value[:min(len(value), s.room(a))]...)
+			s.values = append(s.values, value...)
 			s.keepValue(a, begin)
 		}
 	}

@@ -203,8 +203,29 @@ type attributeSet uint32
 
 func (s attributeSet) has(a attribute) bool { return s>>a&1 != 0 }
 
-// Attributes that set a style, and those that hold addresses.
+// Attributes that set a style, those that hold addresses, and those that matter in any element; class and id do so only
+// where there are rules of a style sheet.
 const (
 	styling attributeSet = 1<<attrHidden | 1<<attrColor | 1<<attrText | 1<<attrBgcolor | 1<<attrBackground
 	urls    attributeSet = 1<<attrHref | 1<<attrSrc | 1<<attrAction | 1<<attrFormAction | 1<<attrBackground | 1<<attrData
+	common  attributeSet = 1<<attrHidden | 1<<attrBackground | 1<<attrBgcolor | 1<<attrStyle
 )
+
+// special are the attributes that matter in an element of some kind only.
+var special = [1 << 8]attributeSet{
+	tagAnchor: 1 << attrHref,
+	tagArea:   1 << attrHref,
+	tagBase:   1 << attrHref,
+	tagLink:   1<<attrHref | 1<<attrRel,
+	tagImage:  1<<attrSrc | 1<<attrWidth | 1<<attrHeight | 1<<attrAlt,
+	tagInput:  1<<attrFormAction | 1<<attrType | 1<<attrSrc,
+	tagForm:   1 << attrAction,
+	tagButton: 1 << attrFormAction,
+	tagFrame:  1 << attrSrc,
+	tagIframe: 1 << attrSrc,
+	tagScript: 1 << attrSrc,
+	tagObject: 1 << attrData,
+	tagMeta:   1<<attrEquiv | 1<<attrContent,
+	tagFont:   1 << attrColor,
+	tagBody:   1 << attrText,
+}

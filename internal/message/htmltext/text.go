@@ -84,6 +84,9 @@ func (s *scanner) words() {
 			i += n
 			continue
 		case white:
+			for i+1 < len(chunk) && classes[chunk[i+1]] == white {
+				i++
+			}
 			s.out.space(' ')
 		case control:
 			s.d.ControlBytes++
@@ -113,6 +116,9 @@ func run(b []byte) int {
 				break
 			}
 			i, space = i+8, spaces>>56
+		}
+		if len(b)-i >= 8 && b[i] < utf8.RuneSelf {
+			break // most runs
 		}
 		n := beyond(b[i:])
 		if n == 0 {
