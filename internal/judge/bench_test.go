@@ -210,22 +210,37 @@ func worked(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
+// lettersInTurn is how many different letters are judged one after the other: of one that comes again and again the processor
+// learns the text by heart.
+const lettersInTurn = 256
+
 // BenchmarkJudge is the judgement as a whole, with a DNS whose answers are remembered and all other answers in memory.
 func BenchmarkJudge(b *testing.B) {
 	f := newBench(b)
 	const from = "someone@sender.example"
-	plain := letter(from, 1)
 	for _, c := range []struct {
-		name    string
-		content []byte
+		name  string
+		write func(number uint64) []byte
 	}{
-		{"plain", plain}, {"rsa", f.signed(plain, dkim.RSA)}, {"ed25519", f.signed(plain, dkim.Ed25519)}, {"html", newsletter(from, 1)},
+		{"plain", func(n uint64) []byte { return letter(from, n) }},
+		{"rsa", func(n uint64) []byte { return f.signed(letter(from, n), dkim.RSA) }},
+		{"ed25519", func(n uint64) []byte { return f.signed(letter(from, n), dkim.Ed25519) }},
+		{"html", func(n uint64) []byte { return newsletter(from, n) }},
 	} {
-		a := f.arrival(from, c.content)
-		if j := f.judged(a); j.Auth.DMARC.Status != mailauth.Pass {
-			b.Fatalf("%s: %+v", c.name, j.Auth)
-		}
-		b.Run(c.name, func(b *testing.B) { processor(b, func() { f.judged(a) }) })
+		b.Run(c.name, func(b *testing.B) {
+			letters := make([]*judge.Arrival, lettersInTurn)
+			for n := range letters {
+				letters[n] = f.arrival(from, c.write(uint64(n)))
+				if j := f.judged(letters[n]); j.Auth.DMARC.Status != mailauth.Pass {
+					b.Fatalf("%s: %+v", c.name, j.Auth)
+				}
+			}
+			next := 0
+			processor(b, func() {
+				f.judged(letters[next%lettersInTurn])
+				next++
+			})
+		})
 	}
 }
 
