@@ -13,6 +13,7 @@ import (
 	"postern/dnsbl"
 	"postern/internal/address"
 	"postern/internal/mailauth"
+	"postern/internal/oneline"
 	"postern/internal/verdict"
 )
 
@@ -224,10 +225,14 @@ const maxClean = 256
 
 // clean keeps a stranger's text on one line of bounded length, in valid UTF-8.
 func clean(s string) string {
+	s = s[:min(len(s), maxClean)]
+	if oneline.IsPlain(s) {
+		return s
+	}
 	return strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
 			return '?'
 		}
 		return r
-	}, strings.ToValidUTF8(s[:min(len(s), maxClean)], "?"))
+	}, strings.ToValidUTF8(s, "?"))
 }

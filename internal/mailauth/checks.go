@@ -2,6 +2,7 @@ package mailauth
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,29 +32,31 @@ func check(name, result, detail string, took time.Duration) verdict.Check {
 	return verdict.Check{Name: name, Result: result, Detail: oneline.Text(detail, maxDetail), Micros: took.Microseconds()}
 }
 
-func (r Results) spfDetail() string {
-	detail := r.SPF.Domain
+func (r *Results) spfDetail() string {
+	var room [256]byte
+	b := append(room[:0], r.SPF.Domain...)
 	switch {
 	case r.SPF.Cause != nil:
-		detail += ": " + r.SPF.Cause.Error()
+		b = append(append(b, ": "...), r.SPF.Cause.Error()...)
 	case r.SPF.Mechanism != "":
-		detail += ": " + r.SPF.Mechanism
+		b = append(append(b, ": "...), r.SPF.Mechanism...)
 	}
 	if r.SPF.Explanation != "" {
-		detail += fmt.Sprintf(" (%q)", r.SPF.Explanation)
+		b = fmt.Appendf(b, " (%q)", r.SPF.Explanation)
 	}
 	if r.Helo.Status != "" && r.Helo.Status != None {
-		detail += "; HELO " + r.Helo.Domain + ": " + string(r.Helo.Status)
+		b = append(append(append(append(b, "; HELO "...), r.Helo.Domain...), ": "...), r.Helo.Status...)
 	}
-	return detail
+	return string(b)
 }
 
 // dkimCheck has a part for each signature; its result is the best of theirs.
-func (r Results) dkimCheck() verdict.Check {
+func (r *Results) dkimCheck() verdict.Check {
 	best := dkim.ResultNone
-	var parts []verdict.Part
 	var passed []string
-	for _, v := range r.DKIM {
+	parts := slices.Grow([]verdict.Part(nil), len(r.DKIM))
+	for i := range r.DKIM {
+		v := &r.DKIM[i]
 		if rank(v.Result) > rank(best) {
 			best = v.Result
 		}
@@ -95,7 +98,7 @@ func rank(r dkim.Result) int {
 	}
 }
 
-func (r Results) arcDetail() string {
+func (r *Results) arcDetail() string {
 	n := len(r.ARC.Sets)
 	if n == 0 {
 		return r.ARC.Reason
@@ -110,24 +113,28 @@ func (r Results) arcDetail() string {
 	return detail
 }
 
-func (r Results) dmarcDetail() string {
+func (r *Results) dmarcDetail() string {
 	a := r.DMARC.decisive()
 	if a == nil {
 		return r.DMARC.Reason
 	}
-	detail := a.Domain + " (" + a.policyWords(r.DMARC) + ")"
-	if r.DMARC.Status == Pass {
-		var by []string
+	var room [256]byte
+	b := append(append(room[:0], a.Domain...), " ("...)
+	b = append(a.appendPolicy(b, &r.DMARC), ')')
+	switch {
+	case r.DMARC.Status == Pass:
+		b = append(b, " by "...)
 		if a.SPF {
-			by = append(by, "SPF of "+r.SPF.Domain)
+			b = append(append(b, "SPF of "...), r.SPF.Domain...)
+		}
+		if a.SPF && a.DKIM {
+			b = append(b, " and "...)
 		}
 		if a.DKIM {
-			by = append(by, "DKIM of "+a.Signer)
+			b = append(append(b, "DKIM of "...), a.Signer...)
 		}
-		return detail + " by " + strings.Join(by, " and ")
+	case r.DMARC.Reason != "" && r.DMARC.Reason != "no policy":
+		b = append(append(b, ": "...), r.DMARC.Reason...)
 	}
-	if r.DMARC.Reason != "" && r.DMARC.Reason != "no policy" {
-		detail += ": " + r.DMARC.Reason
-	}
-	return detail
+	return string(b)
 }

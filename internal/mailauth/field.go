@@ -3,7 +3,6 @@ package mailauth
 import (
 	"cmp"
 	"strconv"
-	"strings"
 
 	"postern/dkim"
 	"postern/internal/mailauth/authres"
@@ -22,41 +21,52 @@ func (r Results) ARCResults(authservID string) string {
 	return string(r.authres(authservID).Append(nil, len("ARC-Authentication-Results: i=50; ")))
 }
 
-func (r Results) authres(authservID string) authres.Field {
-	f := authres.Field{ID: authservID}
-	f.Results = append(f.Results, r.spfResults()...)
-	f.Results = append(f.Results, r.dkimResults()...)
+func (r *Results) authres(authservID string) authres.Field {
+	// What is appended to the properties of all results, each takes as its own.
+	list := make([]authres.Result, 0, 6+len(r.DKIM))
+	props := make([]authres.Property, 0, 5+4*len(r.DKIM))
+	list, props = r.appendSPF(list, props)
+	list, props = r.appendDKIM(list, props)
 	if r.ARC.Result != "" {
-		f.Results = append(f.Results, r.arcResult())
+		list, props = r.appendARC(list, props)
 	}
 	if r.DMARC.Status != "" {
-		f.Results = append(f.Results, r.dmarcResult())
+		list, props = r.DMARC.appendResult(list, props)
 	}
 	if r.IPRev.Status != "" {
-		f.Results = append(f.Results, authres.Result{
-			Method: "iprev", Value: string(r.IPRev.Status), Comment: r.IPRev.Name,
-			Props: []authres.Property{{Type: "policy", Name: "iprev", Value: r.Client.Unmap().String()}},
-		})
+		out := authres.Result{Method: "iprev", Value: string(r.IPRev.Status), Comment: r.IPRev.Name}
+		out.Props, _ = property(props, "policy", "iprev", r.Client.Unmap().String())
+		list = append(list, out)
 	}
-	return f
+	return authres.Field{ID: authservID, Results: list}
 }
 
-// spfResults are one result for each identity that was checked (RFC 8601 2.7.2).
-func (r Results) spfResults() []authres.Result {
-	from := authres.Property{Type: "smtp", Name: "mailfrom", Value: r.From.String()}
-	helo := authres.Property{Type: "smtp", Name: "helo", Value: r.HeloName}
+// property gives a property that a result has alone, and all with it.
+func property(props []authres.Property, kind, name, value string) (own, all []authres.Property) {
+	n := len(props)
+	props = append(props, authres.Property{Type: kind, Name: name, Value: value})
+	return props[n : n+1 : n+1], props
+}
+
+// appendSPF appends one result for each identity that was checked (RFC 8601 2.7.2).
+func (r *Results) appendSPF(list []authres.Result, props []authres.Property) ([]authres.Result, []authres.Property) {
+	out := r.SPF.result()
 	if r.From.IsZero() {
-		return []authres.Result{r.SPF.result(helo)}
+		out.Props, props = property(props, "smtp", "helo", r.HeloName)
+		return append(list, out), props
 	}
-	list := []authres.Result{r.SPF.result(from)}
+	out.Props, props = property(props, "smtp", "mailfrom", r.From.String())
+	list = append(list, out)
 	if r.Helo.Status != "" && r.Helo.Status != None {
-		list = append(list, r.Helo.result(helo))
+		out = r.Helo.result()
+		out.Props, props = property(props, "smtp", "helo", r.HeloName)
+		list = append(list, out)
 	}
-	return list
+	return list, props
 }
 
-func (s SPF) result(p authres.Property) authres.Result {
-	out := authres.Result{Method: "spf", Value: string(s.Status), Props: []authres.Property{p}}
+func (s *SPF) result() authres.Result {
+	out := authres.Result{Method: "spf", Value: string(s.Status)}
 	switch {
 	case s.Status == TempError:
 		out.Reason = "the DNS did not answer" // which of our resolvers, and why, is nobody's business
@@ -68,67 +78,71 @@ func (s SPF) result(p authres.Property) authres.Result {
 	return out
 }
 
-func (r Results) dkimResults() []authres.Result {
+func (r *Results) appendDKIM(list []authres.Result, props []authres.Property) ([]authres.Result, []authres.Property) {
 	if len(r.DKIM) == 0 {
-		return []authres.Result{{Method: "dkim", Value: string(None)}}
+		return append(list, authres.Result{Method: "dkim", Value: string(None)}), props
 	}
-	list := make([]authres.Result, 0, len(r.DKIM))
-	for _, v := range r.DKIM {
-		out := authres.Result{Method: "dkim", Value: string(v.Result), Comment: signatureRemark(v), Reason: v.Reason}
-		for _, p := range []authres.Property{
+	for i := range r.DKIM {
+		v, start := &r.DKIM[i], len(props)
+		for _, p := range [...]authres.Property{
 			{Name: "d", Value: v.Domain}, {Name: "s", Value: v.Selector}, {Name: "a", Value: v.Algorithm},
 			{Name: "b", Value: v.SignaturePrefix}, // RFC 6008
 		} {
 			if p.Value != "" {
 				p.Type = "header"
-				out.Props = append(out.Props, p)
+				props = append(props, p)
 			}
 		}
-		list = append(list, out)
+		list = append(list, authres.Result{Method: "dkim", Value: string(v.Result), Comment: signatureRemark(v), Reason: v.Reason,
+			Props: props[start:len(props):len(props)]})
 	}
-	return list
+	return list, props
 }
 
-func signatureRemark(v dkim.Verification) string {
-	var words []string
+func signatureRemark(v *dkim.Verification) string {
+	remark := ""
+	add := func(word string) {
+		if remark != "" {
+			remark += ", "
+		}
+		remark += word
+	}
 	if v.KeyBits > 0 {
-		words = append(words, strconv.Itoa(v.KeyBits)+"-bit key")
+		add(strconv.Itoa(v.KeyBits) + "-bit key")
 	}
 	if v.Testing {
-		words = append(words, "testing")
+		add("testing")
 	}
 	if v.Intact && v.Result != dkim.ResultPass {
-		words = append(words, "intact")
+		add("intact")
 	}
-	return strings.Join(words, ", ")
+	return remark
 }
 
-func (r Results) arcResult() authres.Result {
+func (r *Results) appendARC(list []authres.Result, props []authres.Property) ([]authres.Result, []authres.Property) {
 	out := authres.Result{Method: "arc", Value: string(r.ARC.Result), Reason: r.ARC.Reason}
 	if n := len(r.ARC.Sets); n > 0 {
 		out.Comment = "i=" + strconv.Itoa(n) + " " + r.ARC.Sets[n-1].Domain
-		// RFC 8617 10.2
-		out.Props = []authres.Property{{Type: "smtp", Name: "remote-ip", Value: r.Client.Unmap().String()}}
+		out.Props, props = property(props, "smtp", "remote-ip", r.Client.Unmap().String()) // RFC 8617 10.2
 	}
-	return out
+	return append(list, out), props
 }
 
-// dmarcResult tells of the author that decided.
-func (r Results) dmarcResult() authres.Result {
-	d := r.DMARC
+// appendResult tells of the author that decided.
+func (d *DMARC) appendResult(list []authres.Result, props []authres.Property) ([]authres.Result, []authres.Property) {
 	out := authres.Result{Method: "dmarc", Value: string(d.Status)}
 	if d.Status != Pass && d.Status != None {
 		out.Reason = d.Reason
 	}
 	if a := d.decisive(); a != nil {
-		out.Comment = a.policyWords(d)
-		out.Props = []authres.Property{{Type: "header", Name: "from", Value: a.Domain}}
+		out.Comment = string(a.appendPolicy(nil, d))
+		out.Props, props = property(props, "header", "from", a.Domain)
 	}
-	return out
+	return append(list, out), props
 }
 
 // decisive is the author whose outcome is that of all: the one that asks for the strictest, nil without authors.
-func (d DMARC) decisive() *Author {
+func (d *DMARC) decisive() *Author {
 	var found *Author
 	for i := range d.Authors {
 		a := &d.Authors[i]
@@ -142,29 +156,28 @@ func (d DMARC) decisive() *Author {
 	return found
 }
 
-// policyWords are like "p=reject sp=none dis=quarantine".
-func (a *Author) policyWords(d DMARC) string {
+// appendPolicy appends words like "p=reject sp=none dis=quarantine".
+func (a *Author) appendPolicy(b []byte, d *DMARC) []byte {
 	if a.Found.Domain == "" {
-		return "no policy"
+		return append(b, "no policy"...)
 	}
-	words := []string{"p=" + string(a.Found.Record.Policy)}
+	record := &a.Found.Record
+	b = append(append(b, "p="...), record.Policy...)
 	if a.Found.Inherited {
-		words = append(words, "of "+a.Found.Domain)
+		b = append(append(b, " of "...), a.Found.Domain...)
 	}
-	for _, p := range []struct {
-		tag   string
-		value dmarc.Policy
-	}{{"sp=", a.Found.Record.Subdomains}, {"np=", a.Found.Record.Nonexistent}} {
-		if p.value != "" {
-			words = append(words, p.tag+string(p.value))
-		}
+	if record.Subdomains != "" {
+		b = append(append(b, " sp="...), record.Subdomains...)
 	}
-	if a.Found.Record.Testing {
-		words = append(words, "t=y")
+	if record.Nonexistent != "" {
+		b = append(append(b, " np="...), record.Nonexistent...)
 	}
-	words = append(words, "dis="+string(d.Effective()))
+	if record.Testing {
+		b = append(b, " t=y"...)
+	}
+	b = append(append(b, " dis="...), d.Effective()...)
 	if why := cmp.Or(d.LocalWhy, d.Override); why != "" {
-		words = append(words, why)
+		b = append(append(b, ' '), why...)
 	}
-	return strings.Join(words, " ")
+	return b
 }

@@ -132,11 +132,12 @@ func (c *Checker) checkSPF(ctx context.Context, r Resolver, client netip.Addr, h
 }
 
 // Aligned reports whether a check that passed vouches for domain.
-func (r Results) Aligned(domain string) bool {
+func (r *Results) Aligned(domain string) bool {
 	if r.SPF.Status == Pass && SameOrganization(r.SPF.Domain, domain) {
 		return true
 	}
-	for _, d := range r.DKIM {
+	for i := range r.DKIM {
+		d := &r.DKIM[i]
 		if d.Result == dkim.ResultPass && !d.Testing && SameOrganization(d.Domain, domain) {
 			return true
 		}
@@ -146,12 +147,12 @@ func (r Results) Aligned(domain string) bool {
 
 // Unsure reports whether a check that might have passed failed for the moment only, so that a sender who must be proven
 // should come again. What hangs on DMARC alone is told by [DMARC.Unsure].
-func (r Results) Unsure() bool {
+func (r *Results) Unsure() bool {
 	if r.SPF.Status == TempError {
 		return true
 	}
-	for _, d := range r.DKIM {
-		if d.Result == dkim.ResultTempError {
+	for i := range r.DKIM {
+		if r.DKIM[i].Result == dkim.ResultTempError {
 			return true
 		}
 	}
@@ -159,10 +160,7 @@ func (r Results) Unsure() bool {
 }
 
 // SameOrganization reports whether two domains have the same organizational domain (RFC 7489 3.2).
-func SameOrganization(a, b string) bool {
-	a = OrganizationalDomain(a)
-	return a != "" && a == OrganizationalDomain(b)
-}
+func SameOrganization(a, b string) bool { return dmarc.SameOrganization(a, b) }
 
 // OrganizationalDomain is the name registered below a public suffix, in lower-case A-labels; a public suffix is its own.
 // What is no domain name gives "".

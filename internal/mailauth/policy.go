@@ -57,7 +57,7 @@ type Author struct {
 }
 
 // Effective is the disposition after the overrides.
-func (d DMARC) Effective() dmarc.Policy {
+func (d *DMARC) Effective() dmarc.Policy {
 	if d.Local != "" {
 		return d.Local
 	}

@@ -11,6 +11,9 @@ import (
 // a terminal's cursor is a space.
 func Text(s string, most int) string {
 	s = strings.TrimSpace(s)
+	if IsPlain(s) {
+		return strings.TrimSpace(s[:min(len(s), most)])
+	}
 	if len(s) > most {
 		s = s[:most]
 		for len(s) > 0 && !utf8.RuneStart(s[len(s)-1]) {
@@ -26,4 +29,15 @@ func Text(s string, most int) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, "?")))
+}
+
+// IsPlain reports whether a text is nothing but printable ASCII and spaces, as nearly all are, so that nothing in it need be
+// replaced.
+func IsPlain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
 }

@@ -55,96 +55,141 @@ const (
 // Append writes the value, folded, without the line end behind it. column is how much of the line is taken.
 func (f Field) Append(dst []byte, column int) []byte {
 	w := writer{dst: dst, column: column}
-	w.add(quote(f.ID))
+	from := len(w.dst)
+	w.quote(f.ID)
+	w.fold(from)
 	if len(f.Results) == 0 {
 		w.dst = append(w.dst, ';')
-		w.add(" none")
+		from = len(w.dst)
+		w.dst = append(w.dst, " none"...)
+		w.fold(from)
 		return w.dst
 	}
-	for _, r := range f.Results {
+	for i := range f.Results {
 		w.dst = append(w.dst, ";\r\n\t"...)
 		w.column = 8
-		w.result(r)
+		w.result(&f.Results[i])
 	}
 	return w.dst
 }
 
-// writer folds between the pieces it is given.
+// writer writes piece by piece, and folds between them.
 type writer struct {
 	dst    []byte
 	column int
 }
 
-func (w *writer) add(piece string) {
-	if w.column+len(piece) > wantedLine && piece[0] == ' ' {
-		w.dst = append(w.dst, "\r\n\t"...)
-		piece, w.column = piece[1:], 8
+// fold ends the piece that begins at from. One that begins with a space goes onto a line of its own if it is too long for this.
+func (w *writer) fold(from int) {
+	n := len(w.dst) - from
+	if w.column+n <= wantedLine || w.dst[from] != ' ' {
+		w.column += n
+		return
 	}
-	w.dst = append(w.dst, piece...)
-	w.column += len(piece)
+	const line = "\r\n\t" // in place of the space
+	w.dst = append(w.dst, line[1:]...)
+	copy(w.dst[from+len(line):], w.dst[from+1:from+n])
+	copy(w.dst[from:], line)
+	w.column = 8 + n - 1
 }
 
-func (w *writer) result(r Result) {
-	w.add(keyword(r.Method) + "=" + keyword(r.Value))
+func (w *writer) result(r *Result) {
+	from := len(w.dst)
+	w.keyword(r.Method)
+	w.dst = append(w.dst, '=')
+	w.keyword(r.Value)
+	w.fold(from)
 	if r.Comment != "" {
-		w.add(" (" + comment(r.Comment) + ")")
+		from = len(w.dst)
+		w.dst = append(w.dst, " ("...)
+		w.comment(r.Comment)
+		w.dst = append(w.dst, ')')
+		w.fold(from)
 	}
 	if r.Reason != "" {
-		w.add(" reason=" + quote(cut(r.Reason, maxRemark)))
+		from = len(w.dst)
+		w.dst = append(w.dst, " reason="...)
+		w.quote(cut(r.Reason, maxRemark))
+		w.fold(from)
 	}
-	for _, p := range r.Props {
-		w.add(" " + keyword(p.Type) + "." + keyword(p.Name) + "=" + pvalue(p.Value))
+	for i := range r.Props {
+		w.property(&r.Props[i])
 	}
+}
+
+func (w *writer) property(p *Property) {
+	from := len(w.dst)
+	w.dst = append(w.dst, ' ')
+	w.keyword(p.Type)
+	w.dst = append(w.dst, '.')
+	w.keyword(p.Name)
+	w.dst = append(w.dst, '=')
+	w.pvalue(p.Value)
+	w.fold(from)
 }
 
 // keyword keeps what may be in a Keyword or a property's name; the rest goes.
-func keyword(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < 0x80 && (isAlnum(byte(r)) || r == '-' || r == '_') {
-			return r
+func (w *writer) keyword(s string) {
+	for i := range len(s) {
+		if c := s[i]; isAlnum(c) || c == '-' || c == '_' {
+			w.dst = append(w.dst, c)
 		}
-		return -1
-	}, s)
+	}
 }
 
 // pvalue writes an address or a domain as it is, if it is one, and quotes all else.
-func pvalue(s string) string {
+func (w *writer) pvalue(s string) {
 	local, domain, isAddress := strings.Cut(s, "@")
-	if isAddress && isToken(domain) && (local == "" || isToken(local) && !strings.ContainsAny(local, "'`{|}")) && len(s) <= maxValue {
-		return s
+	if isAddress && len(s) <= maxValue && isToken(domain) && (local == "" || isToken(local) && !strings.ContainsAny(local, "'`{|}")) {
+		w.dst = append(w.dst, s...)
+		return
 	}
-	return quote(s)
+	w.quote(s)
 }
 
 // quote writes a value: a token as it is, all else as a quoted-string.
-func quote(s string) string {
-	s = printable(cut(s, maxValue))
+func (w *writer) quote(s string) {
+	s = cut(s, maxValue)
+	if !isToken(s) {
+		w.quoteText(printable(s))
+		return
+	}
+	w.dst = append(w.dst, s...)
+}
+
+func (w *writer) quoteText(s string) {
 	if isToken(s) {
-		return s
+		w.dst = append(w.dst, s...)
+		return
 	}
-	if strings.ContainsAny(s, `\"`) {
-		s = strings.ReplaceAll(strings.ReplaceAll(s, `\`, `\\`), `"`, `\"`)
+	w.dst = append(w.dst, '"')
+	for i := range len(s) {
+		if s[i] == '\\' || s[i] == '"' {
+			w.dst = append(w.dst, '\\')
+		}
+		w.dst = append(w.dst, s[i])
 	}
-	return `"` + s + `"`
+	w.dst = append(w.dst, '"')
 }
 
 // comment is text without what would end or nest a comment, in ASCII.
-func comment(s string) string {
-	return strings.Map(func(r rune) rune {
+func (w *writer) comment(s string) {
+	for _, r := range cut(s, maxRemark) {
+		c := byte('?')
 		switch {
 		case r == '(':
-			return '['
+			c = '['
 		case r == ')':
-			return ']'
+			c = ']'
 		case r == '\\':
-			return '/'
+			c = '/'
 		case r == ';':
-			return ','
-		case r < ' ' || r > '~':
-			return '?'
+			c = ','
+		case r >= ' ' && r <= '~':
+			c = byte(r)
 		}
-		return r
-	}, cut(s, maxRemark))
+		w.dst = append(w.dst, c)
+	}
 }
 
 // printable replaces control characters, and what is not UTF-8: local parts may be in UTF-8 (RFC 6532 3.1). A semicolon is
@@ -167,7 +212,11 @@ func isAlnum(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' &&
 
 // isTokenByte tells the characters of a token (RFC 2045 5.1).
 func isTokenByte(c byte) bool {
-	return c > ' ' && c < 0x7f && strings.IndexByte(`()<>@,;:\"/[]?=`, c) < 0
+	switch c {
+	case '(', ')', '<', '>', '@', ',', ';', ':', '\\', '"', '/', '[', ']', '?', '=':
+		return false
+	}
+	return c > ' ' && c < 0x7f
 }
 
 func isToken(s string) bool {

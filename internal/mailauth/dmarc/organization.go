@@ -10,8 +10,16 @@ import (
 // OrganizationalDomain is the name registered below a public suffix (RFC 7489 3.2), in lower-case A-labels; a public suffix
 // is its own. It is empty for what is no domain name. Of the list both sections count, that of the registries and that of
 // companies who let out names.
-func OrganizationalDomain(domain string) string {
-	domain = Normalize(domain)
+func OrganizationalDomain(domain string) string { return organizationOf(Normalize(domain)) }
+
+// SameOrganization reports whether two domains have the same organizational domain.
+func SameOrganization(a, b string) bool {
+	a, b = Normalize(a), Normalize(b)
+	return a != "" && (a == b || organizationOf(a) == organizationOf(b))
+}
+
+// organizationOf is OrganizationalDomain of a name as Normalize gives it.
+func organizationOf(domain string) string {
 	if domain == "" {
 		return ""
 	}
@@ -46,15 +54,30 @@ func Normalize(domain string) string {
 	if len(domain) > 253 {
 		return ""
 	}
-	for label := range strings.SplitSeq(domain, ".") {
-		if label == "" || len(label) > 63 || strings.ContainsFunc(label, notInNames) {
+	label := 0
+	for i := range len(domain) {
+		switch c := domain[i]; {
+		case c == '.' && label > 0:
+			label = 0
+		case label < 63 && isInNames(c):
+			label++
+		default:
 			return ""
 		}
+	}
+	if label == 0 {
+		return ""
 	}
 	return domain
 }
 
-func notInNames(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`"(),:;<>@[\]`, r) }
+func isInNames(c byte) bool {
+	switch c {
+	case '.', '"', '(', ')', ',', ':', ';', '<', '>', '@', '[', '\\', ']':
+		return false
+	}
+	return c > ' ' && c < 0x7f
+}
 
 func isASCII(s string) bool {
 	for i := range len(s) {
