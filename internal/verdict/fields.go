@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"strings"
@@ -23,23 +24,41 @@ const (
 // and what weighed most. Each field is a line with its CRLF, folded at 78 octets and pure ASCII whatever the trace holds,
 // and all are at most 4 KiB.
 func Fields(t *Trace, r *Recipient) []byte {
-	b := make([]byte, 0, 1024)
 	flag, status := "NO", "No,"
 	if r.Verdict.Action == Junk || r.Verdict.Action == Reject {
 		flag, status = "YES", "Yes,"
 	}
-	score := shortScore(r.Verdict.Score)
-	b = append(b, "X-Spam-Flag: "+flag+"\r\nX-Spam-Score: "+score+"\r\n"...)
-	stars := min(max(r.Verdict.Score/100, 0), starsAtMost)
-	b = append(b, strings.TrimRight("X-Spam-Level: "+strings.Repeat("*", int(stars)), " ")+"\r\n"...)
-	line := newFolder(b, "X-Spam-Status:")
-	line.words(status, "score="+score, "required="+shortScore(required(r.Policy)))
-	line.tests(testNames(t.Checks, r.Checks))
-	return explain(line.end(), t, r)
+	score := r.Verdict.Score
+	b := append(make([]byte, 0, 1024), "X-Spam-Flag: "...)
+	b = append(append(b, flag...), "\r\nX-Spam-Score: "...)
+	b = append(appendShort(b, score), "\r\nX-Spam-Level:"...)
+	if stars := min(max(score/100, 0), starsAtMost); stars > 0 {
+		b = append(append(b, ' '), strings.Repeat("*", starsAtMost)[:stars]...)
+	}
+	b = append(b, "\r\n"...)
+	var line folder
+	line.begin(b, "X-Spam-Status:")
+	line.word(status)
+	from := line.open("score=")
+	line.b = appendShort(line.b, score)
+	line.close(from)
+	from = line.open("required=")
+	line.b = appendShort(line.b, required(r.Policy))
+	line.close(from)
+	line.tests(t.Checks, r.Checks)
+	line.end()
+	line.explain(t, r)
+	return line.b
 }
 
-// shortScore is a score with one decimal where that says it all.
-func shortScore(p Points) string { return strings.TrimSuffix(p.String(), "0") }
+// appendShort appends a score with one decimal where that says it all.
+func appendShort(b []byte, p Points) []byte {
+	b = p.append(b)
+	if last := len(b) - 1; b[last] == '0' {
+		return b[:last]
+	}
+	return b
+}
 
 // required is the score that makes spam: junk's, or where that never happens, reject's. Where nothing does, it is more than
 // any message has.
@@ -47,74 +66,96 @@ func required(p Policy) Points {
 	return cmp.Or(p.Junk, p.Reject, 1000_00)
 }
 
-// testNames are what had a say, in the form of SpamAssassin's names. Rules and a scanner's symbols have names of their own;
-// of the other checks the result is told, since their parts are words and names that the sender chose.
-func testNames(lists ...[]Check) (names []string) {
-	for _, list := range lists {
-		for _, c := range list {
-			if c.Name != CheckRules && c.Name != CheckScanner {
-				if c.Points != 0 {
-					names = append(names, testName(c.Name+"_"+c.Result))
-				}
-				continue
+// appendTest appends the name of a test: of these texts, capitals, digits and low lines.
+func appendTest(b []byte, texts ...string) []byte {
+	from := len(b)
+	for _, text := range texts {
+		for _, r := range text {
+			c := byte('_')
+			switch {
+			case 'a' <= r && r <= 'z':
+				c = byte(r - 'a' + 'A')
+			case 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
+				c = byte(r)
 			}
-			for _, part := range c.Parts {
-				names = append(names, testName(part.Name))
+			if b = append(b, c); len(b)-from == wordAtMost {
+				return b
 			}
 		}
 	}
-	return slices.DeleteFunc(names, func(name string) bool { return name == "" })
-}
-
-func testName(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case 'a' <= r && r <= 'z':
-			return r - 'a' + 'A'
-		case 'A' <= r && r <= 'Z', '0' <= r && r <= '9':
-			return r
-		}
-		return '_'
-	}, s)
-	return s[:min(len(s), wordAtMost)]
+	return b
 }
 
 // explain writes X-Postern-Verdict.
-func explain(b []byte, t *Trace, r *Recipient) []byte {
-	line := newFolder(b, "X-Postern-Verdict:")
-	line.words("id=" + token(t.ID) + ";")
-	line.words("action=" + token(string(r.Verdict.Action)) + ";")
-	line.quoted("rule=", r.Verdict.Rule)
-	checks := heaviest(t.Checks, r.Checks)
-	for _, c := range checks {
-		if c.Points == 0 || len(line.b) > fieldsAtMost-800 {
+func (f *folder) explain(t *Trace, r *Recipient) {
+	f.begin(f.b, "X-Postern-Verdict:")
+	from := f.open("id=")
+	f.b = append(appendToken(f.b, t.ID), ';')
+	f.close(from)
+	from = f.open("action=")
+	f.b = append(appendToken(f.b, string(r.Verdict.Action)), ';')
+	f.close(from)
+	var text [512]byte
+	f.quoted("rule", appendPrintable(text[:0], r.Verdict.Rule))
+	var room [usualChecks]*Check
+	for _, c := range heaviest(room[:0], t.Checks, r.Checks) {
+		if c.Points == 0 || len(f.b) > fieldsAtMost-800 {
 			break
 		}
-		line.b = append(line.b, ';')
-		line.fold()
-		line.quoted(token(c.Name)+"=", c.Points.String()+" "+told(c))
+		f.b = append(f.b, ';')
+		f.fold()
+		f.quoted(c.Name, appendTold(append(c.Points.append(text[:0]), ' '), c))
 	}
-	return line.end()
+	f.end()
 }
 
-// heaviest gives the checks with most points first, for or against.
-func heaviest(lists ...[]Check) []Check {
-	all := slices.Concat(lists...)
-	slices.SortStableFunc(all, func(a, b Check) int { return cmp.Compare(b.Points.abs(), a.Points.abs()) })
+// usualChecks is how many checks a copy has, as a rule.
+const usualChecks = 16
+
+// heaviest appends the checks with most points first, for or against.
+func heaviest(all []*Check, lists ...[]Check) []*Check {
+	for _, list := range lists {
+		for i := range list {
+			all = append(all, &list[i])
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *Check) int { return cmp.Compare(b.Points.abs(), a.Points.abs()) })
 	return all
 }
 
 func (p Points) abs() Points { return max(p, -p) }
 
-// told is a check's result with the parts that weigh most.
-func told(c Check) string {
-	parts := slices.Clone(c.Parts)
-	slices.SortStableFunc(parts, func(a, b Part) int { return cmp.Compare(b.Points.abs(), a.Points.abs()) })
-	text := c.Result
-	for i, p := range parts[:min(len(parts), 5)] {
-		text += [...]string{": ", ", ", ", ", ", ", ", "}[i] + p.Name + " " + p.Points.String()
+// appendTold appends a check's result with the parts that weigh most.
+func appendTold(b []byte, c *Check) []byte {
+	b = appendPrintable(b, c.Result)
+	var room [5]*Part
+	for i, p := range heaviestParts(room[:0], c.Parts) {
+		if i == 0 {
+			b = append(b, ": "...)
+		} else {
+			b = append(b, ", "...)
+		}
+		b = p.Points.append(append(appendPrintable(b, p.Name), ' '))
 	}
-	return text
+	return b
+}
+
+// heaviestParts gives as many as there is room for; of those that weigh the same, the first.
+func heaviestParts(room []*Part, parts []Part) []*Part {
+	for i := range parts {
+		weight, at := parts[i].Points.abs(), len(room)
+		for at > 0 && weight > room[at-1].Points.abs() {
+			at--
+		}
+		if at == cap(room) {
+			continue
+		}
+		if len(room) == cap(room) {
+			room = room[:len(room)-1]
+		}
+		room = slices.Insert(room, at, &parts[i])
+	}
+	return room
 }
 
 // folder writes a header field word by word.
@@ -123,13 +164,12 @@ type folder struct {
 	start int // of the present line
 }
 
-func newFolder(b []byte, name string) *folder {
-	f := &folder{b: b, start: len(b)}
-	f.b = append(f.b, name...)
-	return f
+// begin starts a field behind others.
+func (f *folder) begin(b []byte, name string) {
+	f.b, f.start = append(b, name...), len(b)
 }
 
-func (f *folder) end() []byte { return append(f.b, "\r\n"...) }
+func (f *folder) end() { f.b = append(f.b, "\r\n"...) }
 
 // fold begins a new line of the field.
 func (f *folder) fold() {
@@ -137,95 +177,147 @@ func (f *folder) fold() {
 	f.start = len(f.b) - 1
 }
 
-// room folds if n more octets, and a comma or semicolon behind them, would not fit, and reports whether it did.
-func (f *folder) room(n int) bool {
-	if len(f.b)-f.start+n < foldAt {
+// room folds if n more octets, and a comma or semicolon behind them, would not fit.
+func (f *folder) room(n int) {
+	if len(f.b)-f.start+n >= foldAt {
+		f.fold()
+	}
+}
+
+// open begins a word, with a space before it; more of it may be appended until close ends it.
+func (f *folder) open(word string) (from int) {
+	from = len(f.b)
+	f.b = append(append(f.b, ' '), word...)
+	return from
+}
+
+// close puts a line end in place of the space before a word for which the line is too short.
+func (f *folder) close(from int) {
+	switch n := len(f.b) - from; {
+	case from-f.start+n >= foldAt:
+		f.b = append(f.b, "\n\t"...)
+		copy(f.b[from+3:], f.b[from+1:from+n])
+		copy(f.b[from:], "\r\n\t")
+		f.start = from + 2
+	case f.b[from-1] == '\t':
+		f.b = append(f.b[:from], f.b[from+1:]...)
+	}
+}
+
+func (f *folder) word(w string) { f.close(f.open(w)) }
+
+// tests appends the names of what had a say, in the form of SpamAssassin's. Rules and a scanner's symbols have names of their
+// own; of the other checks the result is told, since their parts are words and names that the sender chose.
+func (f *folder) tests(lists ...[]Check) {
+	begin, first := len(f.b), true
+	var room [wordAtMost]byte
+	for _, list := range lists {
+		for i := range list {
+			c := &list[i]
+			if c.Name != CheckRules && c.Name != CheckScanner {
+				if c.Points != 0 && !f.test(appendTest(room[:0], c.Name, "_", c.Result), begin, &first) {
+					return
+				}
+				continue
+			}
+			for j := range c.Parts {
+				if name := appendTest(room[:0], c.Parts[j].Name); len(name) > 0 && !f.test(name, begin, &first) {
+					return
+				}
+			}
+		}
+	}
+	if first {
+		f.word("tests=none")
+	}
+}
+
+// test appends one name of a list, and reports whether there was room for it. SpamAssassin folds the list behind its commas,
+// which those who read it expect.
+func (f *folder) test(name []byte, begin int, first *bool) bool {
+	if *first {
+		*first = false
+		from := f.open("tests=")
+		f.b = append(f.b, name...)
+		f.close(from)
+		return true
+	}
+	if len(f.b)-begin+len(name) > testsAtMost {
 		return false
 	}
-	f.fold()
+	f.b = append(f.b, ',')
+	f.room(len(name))
+	f.b = append(f.b, name...)
 	return true
 }
 
-// words appends words with a space before each.
-func (f *folder) words(list ...string) {
-	for _, w := range list {
-		if !f.room(len(w)+1) && f.b[len(f.b)-1] != '\t' {
-			f.b = append(f.b, ' ')
+// quoted appends a name and a printable text as a quoted string, cut where it grows too long.
+func (f *folder) quoted(name string, text []byte) {
+	word, rest := cutWord(text)
+	from := f.open("")
+	f.b = append(appendToken(f.b, name), `="`...)
+	for length := len(word) + 1; ; length += len(word) + 1 {
+		if length > 600 {
+			word, rest = []byte("..."), nil
 		}
-		f.b = append(f.b, w...)
-	}
-}
-
-// tests appends the list of names. SpamAssassin folds it behind its commas, which those who read it expect.
-func (f *folder) tests(names []string) {
-	if len(names) == 0 {
-		f.words("tests=none")
-		return
-	}
-	begin := len(f.b)
-	f.words("tests=" + names[0])
-	for _, name := range names[1:] {
-		if len(f.b)-begin+len(name) > testsAtMost {
+		f.b = appendEscaped(f.b, word[:min(len(word), wordAtMost)])
+		if len(rest) == 0 {
+			f.b = append(f.b, '"')
+			f.close(from)
 			return
 		}
-		f.b = append(f.b, ',')
-		f.room(len(name))
-		f.b = append(f.b, name...)
+		f.close(from)
+		word, rest = cutWord(rest)
+		from = f.open("")
 	}
 }
 
-// quoted appends a quoted string, cut where it grows too long.
-func (f *folder) quoted(name, text string) {
-	words := strings.Fields(printable(text))
-	if len(words) == 0 {
-		words = []string{""}
+// cutWord gives the first word of a printable text, and what begins with the next one.
+func cutWord(text []byte) (word, rest []byte) {
+	text = bytes.TrimLeft(text, " ")
+	end := bytes.IndexByte(text, ' ')
+	if end < 0 {
+		return text, nil
 	}
-	length := 0
-	for i, w := range words {
-		if length += len(w) + 1; length > 600 {
-			words = append(words[:i], "...")
-			break
-		}
-	}
-	for i, w := range words {
-		w = escaped(w[:min(len(w), wordAtMost)])
-		if i == 0 {
-			w = name + `"` + w
-		}
-		if i == len(words)-1 {
-			w += `"`
-		}
-		f.words(w)
-	}
+	return text[:end], bytes.TrimLeft(text[end:], " ")
 }
 
-func escaped(s string) string {
-	if strings.IndexByte(s, '"') < 0 && strings.IndexByte(s, '\\') < 0 {
-		return s
+func appendEscaped(b, text []byte) []byte {
+	for _, c := range text {
+		if c == '"' || c == '\\' {
+			b = append(b, '\\')
+		}
+		b = append(b, c)
 	}
-	return strings.ReplaceAll(strings.ReplaceAll(s, `\`, `\\`), `"`, `\"`)
+	return b
 }
 
-// printable leaves nothing but printable ASCII and spaces.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
+// appendPrintable appends a text of which nothing is left but printable ASCII and spaces.
+func appendPrintable(b []byte, text string) []byte {
+	for _, r := range text {
 		switch {
 		case r < ' ' || r == 0x7f:
-			return ' '
+			b = append(b, ' ')
 		case r > '~':
-			return '?'
+			b = append(b, '?')
+		default:
+			b = append(b, byte(r))
 		}
-		return r
-	}, s)
+	}
+	return b
 }
 
-// token is a text as one word without what means something in the field.
-func token(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r <= ' ' || r > '~' || r == ';' || r == '"' || r == '\\' {
-			return '_'
+// appendToken appends a text as one word without what means something in the field.
+func appendToken(b []byte, text string) []byte {
+	from := len(b)
+	for _, r := range text {
+		if len(b)-from == wordAtMost {
+			break
 		}
-		return r
-	}, s)
-	return s[:min(len(s), wordAtMost)]
+		if r <= ' ' || r > '~' || r == ';' || r == '"' || r == '\\' {
+			r = '_'
+		}
+		b = append(b, byte(r))
+	}
+	return b
 }
