@@ -3,6 +3,7 @@ package verdict
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 )
 
 // AppendJSON appends the trace as encoding/json writes it, byte for byte, at a tenth of the cost: each message that
@@ -152,20 +153,48 @@ func separate(b []byte, i int) []byte {
 	return b
 }
 
+// asIs are the characters that JSON has as they are, and encoding/json too. Read-only.
+var asIs = func() (set [256]bool) {
+	for c := byte(' '); c <= 0x7f; c++ {
+		set[c] = strings.IndexByte(`"\<>&`, c) < 0
+	}
+	return set
+}()
+
 // appendField appends a name, with what stands before it, and a text.
 func appendField(b []byte, name, text string) []byte {
 	b = append(b, name...)
 	for i := range len(text) {
-		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
-			quoted, err := json.Marshal(text)
-			if err != nil {
-				panic(err) // a string is always written
-			}
-			return append(b, quoted...)
+		if !asIs[text[i]] {
+			return appendQuoted(b, text)
 		}
 	}
 	b = append(b, '"')
 	b = append(b, text...)
+	return append(b, '"')
+}
+
+// appendQuoted appends a text some of whose characters must be written in another way.
+func appendQuoted(b []byte, text string) []byte {
+	start := len(b)
+	b = append(b, '"')
+	for i := range len(text) {
+		switch c := text[i]; {
+		case asIs[c]:
+			b = append(b, c)
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c == '<' || c == '>' || c == '&':
+			const hex = "0123456789abcdef"
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		default: // what is not ASCII, or a control character
+			quoted, err := json.Marshal(text)
+			if err != nil {
+				panic(err) // a string is always written
+			}
+			return append(b[:start], quoted...)
+		}
+	}
 	return append(b, '"')
 }
 

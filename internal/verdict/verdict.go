@@ -32,7 +32,11 @@ func (p Points) append(b []byte) []byte {
 	if p < 0 {
 		b, p = append(b, '-'), -p
 	}
-	b = strconv.AppendInt(b, int64(p/100), 10)
+	if whole := p / 100; whole >= 0 && whole < 10 {
+		b = append(b, byte('0'+whole))
+	} else {
+		b = strconv.AppendInt(b, int64(whole), 10)
+	}
 	return append(b, '.', byte('0'+p/10%10), byte('0'+p%10))
 }
 
