@@ -18,14 +18,10 @@ func iprev(ctx context.Context, r Resolver, client netip.Addr) IPRev {
 	if err != nil || len(names.Values) == 0 {
 		return IPRev{Status: unanswered(err, PermError)}
 	}
-	ask := r.LookupAAAA
-	if client.Is4() {
-		ask = r.LookupA
-	}
 	result := IPRev{Status: Fail, Name: names.Values[0]}
 	for _, name := range names.Values[:min(len(names.Values), maxReverseNames)] {
-		list, err := ask(ctx, name)
-		if err == nil && slices.Contains(list.Values, client) {
+		list, err := addressesOf(ctx, r, client, name)
+		if err == nil && slices.Contains(list, client) {
 			return IPRev{Status: Pass, Name: name}
 		}
 		if err != nil && unanswered(err, Fail) == TempError {
@@ -33,6 +29,16 @@ func iprev(ctx context.Context, r Resolver, client netip.Addr) IPRev {
 		}
 	}
 	return result
+}
+
+// addressesOf asks for the addresses of the client's kind.
+func addressesOf(ctx context.Context, r Resolver, client netip.Addr, name string) ([]netip.Addr, error) {
+	if client.Is4() {
+		answer, err := r.LookupA(ctx, name)
+		return answer.Values, err
+	}
+	answer, err := r.LookupAAAA(ctx, name)
+	return answer.Values, err
 }
 
 // unanswered is temperror when the DNS may answer later, else the other.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/miekg/dns"
@@ -34,6 +35,11 @@ type entry struct {
 	expires   time.Time
 	failure   error // ErrNoDomain or ErrNoData
 	clock     clock.Clock
+
+	// values are what the records say, once somebody has asked: a slice of whatever the type of question gives.
+	values atomic.Pointer[any]
+	// told is the failure as it was told last.
+	told atomic.Pointer[net.DNSError]
 }
 
 // ask answers from memory, joins the same question on its way, or resolves.
@@ -80,16 +86,26 @@ func (r *Resolver) recall(name string, qtype uint16) (cacheKey, *entry, error) {
 	key := cacheKey{canonical, qtype}
 	e := r.cache.get(key)
 	if e != nil && e.failure != nil {
-		return key, nil, dnsError(name, "", e.failure)
+		return key, nil, e.failed(name)
 	}
 	return key, e, nil
 }
 
 func finish(e *entry, name string) (*entry, error) {
 	if e.failure != nil {
-		return nil, dnsError(name, "", e.failure)
+		return nil, e.failed(name)
 	}
 	return e, nil
+}
+
+// failed is the failure for whoever asked for the name in this spelling.
+func (e *entry) failed(name string) error {
+	if told := e.told.Load(); told != nil && told.Name == name {
+		return told
+	}
+	told := dnsError(name, "", e.failure)
+	e.told.Store(told)
+	return told
 }
 
 // resolve asks and follows aliases, those in the answer and, where a server leaves the rest to us, by asking again.
@@ -203,7 +219,7 @@ func IsTemporary(err error) bool { return errors.Is(err, ErrTemporary) }
 // IsNotFound reports whether err means that the DNS answered and there is no such thing.
 func IsNotFound(err error) bool { return errors.Is(err, ErrNotFound) }
 
-func dnsError(name, server string, kind error) error {
+func dnsError(name, server string, kind error) *net.DNSError {
 	return &net.DNSError{
 		Err: kind.Error(), Name: name, Server: server, UnwrapErr: kind,
 		IsNotFound: errors.Is(kind, ErrNotFound), IsTemporary: errors.Is(kind, ErrTemporary),

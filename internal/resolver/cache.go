@@ -56,13 +56,13 @@ type kept struct {
 
 // bytes is about what an entry takes in memory.
 func (e *entry) bytes() int {
-	const each = 128
-	n := 4 * each
+	const each, value = 128, 32
+	n := 5 * each
 	for _, rr := range e.records {
-		n += each + dns.Len(rr)
+		n += each + value + dns.Len(rr)
 		if txt, ok := rr.(*dns.TXT); ok { // 16 bytes for each string, and four for a byte that is not printable
 			for _, s := range txt.Txt {
-				n += 16 + len(s)
+				n += 16 + 2*len(s) // the second time joined
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ func (r *Resolver) MX(ctx context.Context, name string) (Answer[MX], error) {
 
 func exchangers(ctx context.Context, ask asking, name string) (Answer[MX], error) {
 	a, err := values(ctx, ask, name, dns.TypeMX, mxValue)
+	a.Values = slices.Clone(a.Values)
 	slices.SortStableFunc(a.Values, func(x, y MX) int { return int(x.Preference) - int(y.Preference) })
 	return a, err
 }
@@ -77,11 +79,30 @@ func (r *Resolver) LookupPTR(ctx context.Context, ip netip.Addr) (Answer[string]
 }
 
 func pointers(ctx context.Context, ask asking, ip netip.Addr) (Answer[string], error) {
-	name, err := dns.ReverseAddr(ip.Unmap().WithZone("").String())
-	if err != nil {
+	if !ip.IsValid() {
 		return Answer[string]{}, notAName(ip.String())
 	}
-	return values(ctx, ask, name, dns.TypePTR, ptrValue)
+	return values(ctx, ask, reverseName(ip.Unmap()), dns.TypePTR, ptrValue)
+}
+
+// reverseName is where the names of an address stand: below its four numbers, or its 32 nibbles, the last one first (RFC 1035
+// 3.5, RFC 3596 2.5).
+func reverseName(ip netip.Addr) string {
+	var room [80]byte
+	b := room[:0]
+	if ip.Is4() {
+		octets := ip.As4()
+		for i := len(octets) - 1; i >= 0; i-- {
+			b = append(strconv.AppendUint(b, uint64(octets[i]), 10), '.')
+		}
+		return string(append(b, "in-addr.arpa."...))
+	}
+	octets := ip.As16()
+	for i := len(octets) - 1; i >= 0; i-- {
+		const hex = "0123456789abcdef"
+		b = append(b, hex[octets[i]&15], '.', hex[octets[i]>>4], '.')
+	}
+	return string(append(b, "ip6.arpa."...))
 }
 
 // TLSA gives the records of RFC 6698 at name, such as "_25._tcp.mx.example.test".
@@ -148,20 +169,34 @@ func values[T any](ctx context.Context, ask asking, name string, qtype uint16, v
 		return Answer[T]{}, err
 	}
 	a := Answer[T]{
-		Values:    make([]T, 0, len(e.records)),
+		Values:    valuesOf(e, value),
 		TTL:       max(0, e.expires.Sub(e.clock.Now())).Truncate(time.Second),
 		Authentic: e.authentic,
 		Name:      e.name,
-	}
-	for _, rr := range e.records {
-		if v, ok := value(rr); ok {
-			a.Values = append(a.Values, v)
-		}
 	}
 	if len(a.Values) == 0 {
 		return a, dnsError(name, "", ErrNoData)
 	}
 	return a, nil
+}
+
+// valuesOf turns the records into values, once for all who ask.
+func valuesOf[T any](e *entry, value func(dns.RR) (T, bool)) []T {
+	if kept := e.values.Load(); kept != nil {
+		if list, ok := (*kept).([]T); ok {
+			return list
+		}
+	}
+	list := make([]T, 0, len(e.records))
+	for _, rr := range e.records {
+		if v, ok := value(rr); ok {
+			list = append(list, v)
+		}
+	}
+	list = slices.Clip(list)
+	kept := any(list)
+	e.values.Store(&kept)
+	return list
 }
 
 func txtValue(rr dns.RR) (string, bool) {

@@ -59,6 +59,7 @@ type Options struct {
 
 // Answer is what the DNS said, with how long that holds.
 type Answer[T any] struct {
+	// Values are shared by all who ask: nobody may change them.
 	Values []T
 	// TTL is what remains of the shortest TTL among the answer's records, aliases included.
 	TTL time.Duration

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"postern/internal/readings"
 )
 
 const (
@@ -19,6 +21,29 @@ var ErrNotDMARC = errors.New("not a DMARC record")
 
 // errNoPolicy: what should be asked for is malformed, and nobody is to be told (RFC 7489 6.6.3, RFC 9989 4.10.1).
 var errNoPolicy = errors.New("the DMARC record has a malformed policy")
+
+// Records remembers what records say.
+type Records struct{ read readings.Memory[reading] }
+
+// reading is a record as it was read, which nobody changes, or why it could not be.
+type reading struct {
+	record *Record
+	err    error
+}
+
+func (r *Records) parse(text string) (*Record, error) {
+	if r == nil {
+		was := readRecord(text)
+		return was.record, was.err
+	}
+	was := r.read.Read(text, readRecord)
+	return was.record, was.err
+}
+
+func readRecord(text string) reading {
+	record, err := ParseRecord(text)
+	return reading{&record, err}
+}
 
 // ParseRecord reads the text of a record (RFC 9989 4.7). Tags that are malformed or unknown are as if they were not there
 // (RFC 7489 6.3); only a malformed p=, sp= or np= makes the record void, or one of p=none if it names a place for reports.

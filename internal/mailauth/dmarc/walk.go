@@ -25,55 +25,71 @@ const maxQueries = 8
 // may be called concurrently.
 type Tree struct {
 	resolver Resolver
+	records  *Records
 
 	mu    sync.Mutex
-	known map[string]node
+	known []*node // few, as bounded as the questions
 }
 
 // node is what stands at _dmarc below a domain.
 type node struct {
-	found  bool
-	record Record
+	domain string
+	record *Record // nil when there is none
 	err    error
 }
 
 // NewTree makes a tree that knows nothing yet.
-func NewTree(r Resolver) *Tree { return &Tree{resolver: r, known: make(map[string]node)} }
+func NewTree(r Resolver) *Tree { return NewTreeWith(r, nil) }
+
+// NewTreeWith is NewTree with a memory for records that were read.
+func NewTreeWith(r Resolver, records *Records) *Tree { return &Tree{resolver: r, records: records} }
+
+// node gives what was asked for before, nil for what was not.
+func (t *Tree) node(domain string) *node {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, n := range t.known {
+		if n.domain == domain {
+			return n
+		}
+	}
+	return nil
+}
 
 // at asks for the record of a domain. Several DMARC records at one name are as good as none (RFC 9989 4.10), and so is one
 // that is malformed.
-func (t *Tree) at(ctx context.Context, domain string) node {
-	t.mu.Lock()
-	n, ok := t.known[domain]
-	t.mu.Unlock()
-	if ok {
+func (t *Tree) at(ctx context.Context, domain string) *node {
+	if n := t.node(domain); n != nil {
 		return n
 	}
+	n := &node{domain: domain}
 	answer, err := t.resolver.TXT(ctx, "_dmarc."+domain)
 	if err != nil && !resolver.IsNotFound(err) {
 		n.err = err
 	}
 	count := 0
 	for _, text := range answer.Values {
-		r, err := ParseRecord(text)
+		r, err := t.records.parse(text)
 		if !errors.Is(err, ErrNotDMARC) {
 			count++
 		}
 		if err == nil {
-			n.found, n.record = true, r
+			n.record = r
 		}
 	}
-	n.found = n.found && count == 1
+	if count != 1 {
+		n.record = nil
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.known[domain] = n
+	t.known = append(t.known, n)
 	return n
 }
 
-// walkNames are the names that a walk looks at, the domain first and its top-level domain last: of a long name, only the
+// walkNames appends the names that a walk looks at, the domain first and its top-level domain last: of a long name, only the
 // last seven labels besides itself (RFC 9989 4.10).
-func walkNames(domain string) []string {
-	names := []string{domain}
+func walkNames(names []string, domain string) []string {
+	names = append(names, domain)
 	labels := strings.Count(domain, ".") + 1
 	for rest := domain; ; {
 		_, after, ok := strings.Cut(rest, ".")
@@ -94,10 +110,23 @@ func (t *Tree) Policy(ctx context.Context, domain string) (Found, error) {
 	if domain == "" {
 		return Found{}, nil
 	}
-	organization := OrganizationalDomain(domain)
+	n := t.at(ctx, domain)
+	if n.err != nil {
+		return Found{}, n.err
+	}
+	if n.record != nil {
+		return Found{Domain: domain, Record: *n.record}, nil // RFC 9989 4.10.1: its own
+	}
+	return t.inherited(ctx, domain)
+}
+
+// inherited finds the policy for a domain without a record of its own.
+func (t *Tree) inherited(ctx context.Context, domain string) (Found, error) {
+	organization := organizationOf(domain)
 	var highest Found
-	below := ""
-	for i, name := range walkNames(domain) {
+	below := domain
+	var room [maxQueries]string
+	for _, name := range walkNames(room[:0], domain)[1:] {
 		inside := within(name, organization)
 		if !inside && highest.Domain != "" {
 			break // what stands above the organization is for those without a record of their own
@@ -106,23 +135,20 @@ func (t *Tree) Policy(ctx context.Context, domain string) (Found, error) {
 		if n.err != nil {
 			return Found{}, n.err
 		}
-		found := Found{Domain: name, Record: n.record, Inherited: i > 0}
 		switch {
-		case !n.found:
-		case i == 0:
-			return found, nil // RFC 9989 4.10.1: its own
+		case n.record == nil:
 		case n.record.PSD == 'y':
 			// The organization is one label below; only its own record goes before (RFC 9989 4.10.2).
 			if highest.Domain == "" || highest.Domain != below {
-				return found, nil
+				return Found{Domain: name, Record: *n.record, Inherited: true}, nil
 			}
 			return highest, nil
 		case !inside:
 			// A public suffix that does not say that it is one speaks for itself only.
 		case n.record.PSD == 'n':
-			return found, nil
+			return Found{Domain: name, Record: *n.record, Inherited: true}, nil
 		default:
-			highest = found
+			highest = Found{Domain: name, Record: *n.record, Inherited: true}
 		}
 		below = name
 	}
@@ -132,9 +158,10 @@ func (t *Tree) Policy(ctx context.Context, domain string) (Found, error) {
 // organization is the organizational domain of one: by the public suffix list, or narrower where a psd tag on the way there
 // says so (RFC 9989 4.10.2).
 func (t *Tree) organization(ctx context.Context, domain string) (string, error) {
-	registered := OrganizationalDomain(domain)
+	registered := organizationOf(domain)
 	below := domain
-	for i, name := range walkNames(domain) {
+	var room [maxQueries]string
+	for i, name := range walkNames(room[:0], domain) {
 		if !within(name, registered) {
 			break
 		}
@@ -142,9 +169,9 @@ func (t *Tree) organization(ctx context.Context, domain string) (string, error) 
 		switch {
 		case n.err != nil:
 			return "", n.err
-		case n.found && (n.record.PSD == 'n' || n.record.PSD == 'y' && i == 0):
+		case n.record != nil && (n.record.PSD == 'n' || n.record.PSD == 'y' && i == 0):
 			return name, nil
-		case n.found && n.record.PSD == 'y':
+		case n.record != nil && n.record.PSD == 'y':
 			return below, nil
 		}
 		below = name
@@ -160,7 +187,7 @@ func (t *Tree) Aligned(ctx context.Context, author, proven string, strict bool) 
 	if author == "" || author == proven {
 		return author != "", nil
 	}
-	if strict || OrganizationalDomain(author) != OrganizationalDomain(proven) {
+	if strict || organizationOf(author) != organizationOf(proven) {
 		return false, nil
 	}
 	a, err := t.organization(ctx, author)

@@ -55,7 +55,7 @@ func (e *evaluation) host(domain string) outcome {
 	if text == "" {
 		return outcome{result: None}
 	}
-	r, err := parseRecord(text)
+	r, err := e.Records.parse(text)
 	if err != nil {
 		return permanent(err)
 	}
@@ -63,7 +63,8 @@ func (e *evaluation) host(domain string) outcome {
 }
 
 func (e *evaluation) evaluate(r *record, domain string) outcome {
-	for _, d := range r.directives {
+	for i := range r.directives {
+		d := &r.directives[i]
 		matches, problem := e.matches(d, domain)
 		if problem != nil {
 			problem.term = d.text
@@ -96,7 +97,7 @@ func (e *evaluation) redirect(spec macroString, domain string) outcome {
 }
 
 // matches tries one directive; problem is what ends the whole evaluation.
-func (e *evaluation) matches(d directive, domain string) (match bool, problem *outcome) {
+func (e *evaluation) matches(d *directive, domain string) (match bool, problem *outcome) {
 	switch d.kind {
 	case all:
 		return true, nil

@@ -180,6 +180,9 @@ const maxExpansion = 4096
 
 // expand puts the values of the macros in. domain is the current one.
 func (e *evaluation) expand(m macroString, domain string) string {
+	if len(m) == 1 && m[0].letter == 0 {
+		return m[0].text
+	}
 	var b strings.Builder
 	for _, p := range m {
 		if p.letter == 0 {

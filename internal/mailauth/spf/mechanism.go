@@ -11,16 +11,16 @@ import (
 
 // addressesOf asks for the addresses of the client's kind (RFC 7208 5).
 func (e *evaluation) addressesOf(name string) ([]netip.Addr, error) {
-	ask := e.resolver.LookupAAAA
 	if e.Client.Is4() {
-		ask = e.resolver.LookupA
+		answer, err := e.resolver.LookupA(e.ctx, name)
+		return answer.Values, err
 	}
-	answer, err := ask(e.ctx, name)
+	answer, err := e.resolver.LookupAAAA(e.ctx, name)
 	return answer.Values, err
 }
 
 // contains reports whether the client is in the network of one of the addresses.
-func (e *evaluation) contains(list []netip.Addr, d directive) bool {
+func (e *evaluation) contains(list []netip.Addr, d *directive) bool {
 	bits := d.v6
 	if e.Client.Is4() {
 		bits = d.v4
@@ -32,7 +32,7 @@ func (e *evaluation) contains(list []netip.Addr, d directive) bool {
 }
 
 // hasAddress is the mechanism "a" (RFC 7208 5.3).
-func (e *evaluation) hasAddress(name string, d directive) (bool, *outcome) {
+func (e *evaluation) hasAddress(name string, d *directive) (bool, *outcome) {
 	list, err := e.addressesOf(name)
 	if err != nil {
 		return false, e.void(err)
@@ -41,7 +41,7 @@ func (e *evaluation) hasAddress(name string, d directive) (bool, *outcome) {
 }
 
 // hasExchanger is the mechanism "mx" (RFC 7208 5.4).
-func (e *evaluation) hasExchanger(name string, d directive) (bool, *outcome) {
+func (e *evaluation) hasExchanger(name string, d *directive) (bool, *outcome) {
 	answer, err := e.resolver.MX(e.ctx, name)
 	if err != nil {
 		return false, e.void(err)

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"postern/internal/readings"
 )
 
 // record is a domain's policy, read whole (RFC 7208 4.6).
@@ -55,6 +57,27 @@ func isRecord(text string) bool {
 	const version = "v=spf1"
 	return len(text) >= len(version) && strings.EqualFold(text[:len(version)], version) &&
 		(len(text) == len(version) || text[len(version)] == ' ')
+}
+
+// Records remembers what records say.
+type Records struct{ read readings.Memory[reading] }
+
+// reading is a record as it was read, which nobody changes, or why it could not be.
+type reading struct {
+	record *record
+	err    error
+}
+
+// parse is parseRecord.
+func (r *Records) parse(text string) (*record, error) {
+	if r == nil {
+		return parseRecord(text)
+	}
+	was := r.read.Read(text, func(text string) reading {
+		record, err := parseRecord(text)
+		return reading{record, err}
+	})
+	return was.record, was.err
 }
 
 // parseRecord reads an SPF record. An error anywhere makes all of it void (RFC 7208 4.6).

@@ -69,6 +69,8 @@ type Query struct {
 	Receiver string
 	// Now is the time for "%{t}" of explanations.
 	Now time.Time
+	// Records remembers records that were read; nil reads each anew.
+	Records *Records
 }
 
 // Answer is what was found about a Query.
