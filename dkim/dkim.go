@@ -79,9 +79,23 @@ type Verification struct {
 // LookupTXT gives the texts at a name; (*resolver.Resolver).LookupTXT is one. Its error is a *net.DNSError or temporary.
 type LookupTXT func(ctx context.Context, name string) ([]string, error)
 
+// Source is asked for keys.
+type Source interface {
+	// TXT is a LookupTXT.
+	TXT(ctx context.Context, name string) ([]string, error)
+	// Recall is asked before: it gives what TXT would, if that need not wait.
+	Recall(ctx context.Context, name string) (texts []string, remembered bool, err error)
+}
+
 // Lookup is how keys are looked up.
 type Lookup struct {
-	TXT LookupTXT
-	// Recall, if set, is asked before: it gives what TXT would, if that need not wait.
-	Recall func(ctx context.Context, name string) (texts []string, remembered bool, err error)
+	Source Source
+	// Records remembers keys that were read; nil reads each anew.
+	Records *Records
 }
+
+// TXT is the lookup itself.
+func (l LookupTXT) TXT(ctx context.Context, name string) ([]string, error) { return l(ctx, name) }
+
+// Recall remembers nothing.
+func (LookupTXT) Recall(context.Context, string) ([]string, bool, error) { return nil, false, nil }

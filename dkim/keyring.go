@@ -37,16 +37,14 @@ func (k *keyring) ask(s *signature) *pendingKey {
 		k.byName = make(map[string]*pendingKey)
 	}
 	k.byName[name] = p
-	if k.lookup.Recall != nil {
-		if texts, remembered, err := k.lookup.Recall(k.ctx, name); remembered {
-			p.key, p.err = readKey(texts, err)
-			return p
-		}
+	if texts, remembered, err := k.lookup.Source.Recall(k.ctx, name); remembered {
+		p.key, p.err = k.read(texts, err)
+		return p
 	}
 	p.done = make(chan struct{})
 	go func() {
 		defer close(p.done)
-		p.key, p.err = readKey(k.lookup.TXT(k.ctx, name))
+		p.key, p.err = k.read(k.lookup.Source.TXT(k.ctx, name))
 	}()
 	return p
 }
@@ -72,8 +70,8 @@ var errLookup = errors.New("the key could not be looked up")
 
 func isTemporary(err error) bool { return errors.Is(err, errLookup) }
 
-// readKey makes a key of what a lookup gave (RFC 6376 3.6.2).
-func readKey(texts []string, err error) (*record, error) {
+// read makes a key of what a lookup gave (RFC 6376 3.6.2).
+func (k *keyring) read(texts []string, err error) (*record, error) {
 	var de *net.DNSError
 	switch {
 	case errors.As(err, &de) && de.IsNotFound:
@@ -83,7 +81,7 @@ func readKey(texts []string, err error) (*record, error) {
 	case err != nil:
 		return nil, errLookup
 	}
-	return pickRecord(texts)
+	return pickRecord(texts, k.lookup.Records)
 }
 
 // ErrTooMany is what a LookupTXT answers that will not look for any more keys of a message; it is no temporary failure.

@@ -10,6 +10,8 @@ import (
 	"math/big"
 	"slices"
 	"strings"
+
+	"postern/internal/readings"
 )
 
 const (
@@ -34,6 +36,26 @@ var (
 	errNotDKIM = errors.New("not a DKIM key record")
 	errRevoked = errors.New("the key is revoked")
 )
+
+// Records remembers keys by their texts, so that a key is read once and not for each message.
+type Records struct{ read readings.Memory[reading] }
+
+// reading is a key record as it was read, which nobody changes, and what is wrong with it.
+type reading struct {
+	record *record
+	err    error
+}
+
+func (r *Records) parse(text string) (*record, error) {
+	if r == nil {
+		return parseRecord(text)
+	}
+	was := r.read.Read(text, func(text string) reading {
+		record, err := parseRecord(text)
+		return reading{record, err}
+	})
+	return was.record, was.err
+}
 
 // parseRecord reads the text of a key record.
 func parseRecord(text string) (*record, error) {
@@ -142,11 +164,11 @@ func fitsShortKey(key *rsa.PublicKey, kind crypto.Hash, digest, value []byte) bo
 }
 
 // pickRecord gives the first of the texts that is a key. There should be only one (RFC 6376 3.6.2.2).
-func pickRecord(texts []string) (*record, error) {
+func pickRecord(texts []string, records *Records) (*record, error) {
 	var first *record
 	err := errors.New("no key record")
 	for i, text := range texts[:min(len(texts), 10)] {
-		r, e := parseRecord(text)
+		r, e := records.parse(text)
 		if e == nil {
 			return r, nil
 		}

@@ -27,7 +27,7 @@ const clockSkew = 15 * time.Minute
 // error is one of reading the message, or ErrHeaderTooBig; what is wrong with a signature is in its Verification. The
 // keys are looked up at the same time while the body is read, once.
 func Verify(ctx context.Context, r io.ReaderAt, size int64, lookup LookupTXT, now time.Time) ([]Verification, error) {
-	list, _, err := examine(r, size, examination{signatures: newKeyring(ctx, Lookup{TXT: lookup}), now: now})
+	list, _, err := examine(r, size, examination{signatures: newKeyring(ctx, Lookup{Source: lookup}), now: now})
 	return list, err
 }
 

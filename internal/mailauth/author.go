@@ -23,19 +23,20 @@ type authors struct {
 	unreadable, more bool
 }
 
-// authorsOf gives the authors of every From field there is.
-func authorsOf(h message.Header) *authors {
-	a := &authors{}
-	for _, field := range h.All("From") {
-		a.read(field.Value())
+// readAll takes the authors of every From field there is.
+func (a *authors) readAll(h message.Header) {
+	for i := range h.Fields {
+		if strings.EqualFold(h.Fields[i].Name, "From") {
+			a.read(h.Fields[i].Value())
+		}
 	}
-	return a
 }
 
 func (a *authors) read(value string) {
 	list := message.ParseAddressList(value, maxMailboxes)
 	ambiguous := len(list) == 0
-	for _, m := range list {
+	for i := range list {
+		m := &list[i]
 		if m.Kind == message.IsAddress {
 			readable := a.add(dmarc.Normalize(m.Host))
 			a.unreadable = a.unreadable || !readable
@@ -54,7 +55,7 @@ func (a *authors) read(value string) {
 }
 
 // isPlain reports whether all programs read the same address. They do where another one stands as the name before it.
-func isPlain(m message.Mailbox) bool {
+func isPlain(m *message.Mailbox) bool {
 	_, err := address.NormalizeDomain(strings.TrimSuffix(m.Host, "."))
 	return err == nil && (!m.Malformed || strings.Contains(m.Name, "@"))
 }

@@ -43,12 +43,12 @@ type remembering interface {
 	Memory() resolver.Memory
 }
 
-func (c *Checker) newBudget() *budget {
+// fill says what may be asked.
+func (b *budget) fill(c *Checker) {
 	total := int64(c.MaxLookups)
 	if total <= 0 {
 		total = defaultLookups
 	}
-	b := &budget{}
 	b.left.Store(total)
 	var memory Resolver
 	if r, ok := c.Resolver.(remembering); ok {
@@ -66,7 +66,6 @@ func (c *Checker) newBudget() *budget {
 	part(&b.arc, 6)
 	part(&b.dmarc, 20)
 	part(&b.iprev, 4)
-	return b
 }
 
 // take counts one question.
@@ -134,22 +133,25 @@ func (s *share) LookupPTR(ctx context.Context, ip netip.Addr) (resolver.Answer[s
 }
 
 // keys is how dkim asks for keys.
-func (s *share) keys() dkim.Lookup {
-	l := dkim.Lookup{TXT: func(ctx context.Context, name string) ([]string, error) {
-		a, err := s.TXT(ctx, name)
-		return a.Values, err
-	}}
-	if s.memory != nil {
-		l.Recall = func(ctx context.Context, name string) ([]string, bool, error) {
-			a, err := s.memory.TXT(ctx, name)
-			if err == resolver.ErrNotRemembered {
-				return nil, false, nil
-			}
-			if short := s.take(); short != nil {
-				return nil, true, short
-			}
-			return a.Values, true, err
-		}
+type keys struct{ *share }
+
+// TXT is what dkim asks.
+func (k keys) TXT(ctx context.Context, name string) ([]string, error) {
+	a, err := k.share.TXT(ctx, name)
+	return a.Values, err
+}
+
+// Recall is what dkim asks before.
+func (k keys) Recall(ctx context.Context, name string) (texts []string, remembered bool, err error) {
+	if k.memory == nil {
+		return nil, false, nil
 	}
-	return l
+	a, err := k.memory.TXT(ctx, name)
+	if err == resolver.ErrNotRemembered {
+		return nil, false, nil
+	}
+	if short := k.take(); short != nil {
+		return nil, true, short
+	}
+	return a.Values, true, err
 }

@@ -7,6 +7,7 @@ import (
 
 	"postern/dkim"
 	"postern/internal/address"
+	"postern/internal/latectx"
 )
 
 // Examine runs all checks of a message. It fails only when the message cannot be read; trouble with the DNS is in the
@@ -17,14 +18,23 @@ func (c *Checker) Examine(ctx context.Context, q Request) (Results, error) { ret
 type examination struct {
 	*Checker
 	q        Request
-	ctx      context.Context
-	cancel   context.CancelFunc
-	budget   *budget
+	ctx      latectx.Context
+	budget   budget
 	waiting  sync.WaitGroup
 	results  Results
 	tookHelo time.Duration
-	policies *policies
+	policies policies
 }
+
+// part is a check that may be made while the message is read.
+type part uint8
+
+const (
+	partSPF part = iota
+	partHelo
+	partIPRev
+	partPolicies
+)
 
 // Begin is Examine in two parts, for whoever has other work to do while the DNS is waited for. The function that it gives is
 // called once and reads the message; if it is never called, what was started ends with ctx.
@@ -32,39 +42,68 @@ type examination struct {
 // What needs only answers that the resolver remembers is done at once, and for a message of which all is remembered nothing
 // is started at all: goroutines for it would cost more than it does.
 func (c *Checker) Begin(ctx context.Context, q Request) func() (Results, error) {
-	e := &examination{Checker: c, q: q, budget: c.newBudget(), results: Results{Client: q.Client, HeloName: q.Helo, From: q.From}}
-	e.ctx, e.cancel = context.WithTimeout(ctx, c.Timeout)
-	b, r := e.budget, &e.results
-	e.check(&b.spf, &r.took.spf, func() { r.SPF = c.checkSPF(e.ctx, &b.spf, q.Client, q.Helo, q.From) })
+	e := &examination{Checker: c, q: q, results: Results{Client: q.Client, HeloName: q.Helo, From: q.From}}
+	e.budget.fill(c)
+	e.ctx.Start(ctx, c.Timeout)
+	e.begin(partSPF)
 	if !q.From.IsZero() {
-		e.check(&b.helo, &e.tookHelo, func() { r.Helo = c.checkSPF(e.ctx, &b.helo, q.Client, q.Helo, address.Address{}) })
+		e.begin(partHelo)
 	}
 	if q.IPRev {
-		e.check(&b.iprev, &r.took.iprev, func() { r.IPRev = iprev(e.ctx, &b.iprev, q.Client) })
+		e.begin(partIPRev)
 	}
-	e.check(&b.dmarc, &r.took.dmarc, func() { e.policies = c.policies(e.ctx, &b.dmarc, q.Header) })
+	e.begin(partPolicies)
 	return e.end
 }
 
-// check makes a check now, if it need not wait, or beside the others.
-func (e *examination) check(s *share, took *time.Duration, run func()) {
+// begin makes a check now, if it need not wait, or beside the others.
+func (e *examination) begin(p part) {
 	start := e.Clock.Now()
-	if s.recall(run) {
+	share, took := e.of(p)
+	if share.recall(func() { e.make(p) }) {
 		*took = e.Clock.Now().Sub(start)
 		return
 	}
 	e.waiting.Go(func() {
-		run()
+		e.make(p)
 		*took = e.Clock.Now().Sub(start)
 	})
 }
 
+// of gives what a check may ask, and where it is noted how long it took.
+func (e *examination) of(p part) (*share, *time.Duration) {
+	switch p {
+	case partSPF:
+		return &e.budget.spf, &e.results.took.spf
+	case partHelo:
+		return &e.budget.helo, &e.tookHelo
+	case partIPRev:
+		return &e.budget.iprev, &e.results.took.iprev
+	default:
+		return &e.budget.dmarc, &e.results.took.dmarc
+	}
+}
+
+func (e *examination) make(p part) {
+	q, r, b := &e.q, &e.results, &e.budget
+	switch p {
+	case partSPF:
+		r.SPF = e.checkSPF(&e.ctx, &b.spf, q.Client, q.Helo, q.From)
+	case partHelo:
+		r.Helo = e.checkSPF(&e.ctx, &b.helo, q.Client, q.Helo, address.Address{})
+	case partIPRev:
+		r.IPRev = iprev(&e.ctx, &b.iprev, q.Client)
+	case partPolicies:
+		e.policies.find(&e.ctx, &b.dmarc, &e.dmarcRecords, q.Header)
+	}
+}
+
 // end verifies the signatures, waits for what still runs, and joins all.
 func (e *examination) end() (Results, error) {
-	defer e.cancel()
+	defer e.ctx.Cancel()
 	r, start := &e.results, e.Clock.Now()
 	var err error
-	r.DKIM, r.ARC, err = dkim.VerifyAll(e.ctx, e.q.Content, e.q.Size, e.budget.dkim.keys(), e.budget.arc.keys(), start)
+	r.DKIM, r.ARC, err = dkim.VerifyAll(&e.ctx, e.q.Content, e.q.Size, e.lookup(&e.budget.dkim), e.lookup(&e.budget.arc), start)
 	r.took.signatures = e.Clock.Now().Sub(start)
 	e.waiting.Wait()
 	if err != nil {
@@ -72,7 +111,12 @@ func (e *examination) end() (Results, error) {
 	}
 	r.took.spf = max(r.took.spf, e.tookHelo)
 	start = e.Clock.Now()
-	r.DMARC = e.policies.judge(e.ctx, r, e.q.TrustedSealers)
+	r.DMARC = e.policies.judge(&e.ctx, r, e.q.TrustedSealers)
 	r.took.dmarc += e.Clock.Now().Sub(start)
 	return *r, nil
+}
+
+// lookup is how a part asks for keys.
+func (e *examination) lookup(s *share) dkim.Lookup {
+	return dkim.Lookup{Source: keys{s}, Records: &e.keyRecords}
 }

@@ -97,6 +97,11 @@ type Checker struct {
 	MaxLookups int
 	// Receiver is our own name, for the macros of SPF explanations.
 	Receiver string
+
+	// What records were read as. They are remembered by their texts; which texts hold, the Resolver says.
+	spfRecords   spf.Records
+	dmarcRecords dmarc.Records
+	keyRecords   dkim.Records
 }
 
 // Request is a message and where it came from.
@@ -121,7 +126,7 @@ func (c *Checker) CheckSPF(ctx context.Context, client netip.Addr, helo string, 
 }
 
 func (c *Checker) checkSPF(ctx context.Context, r Resolver, client netip.Addr, helo string, from address.Address) SPF {
-	q := spf.Query{Client: client, Helo: helo, Local: from.Local, Domain: from.Domain, Receiver: c.Receiver, Now: c.Clock.Now()}
+	q := spf.Query{Client: client, Helo: helo, Local: from.Local, Domain: from.Domain, Receiver: c.Receiver, Now: c.Clock.Now(), Records: &c.spfRecords}
 	if from.IsZero() {
 		q.Domain = helo
 	}

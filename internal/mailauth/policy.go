@@ -70,36 +70,40 @@ func (d *DMARC) Effective() dmarc.Policy {
 // policies are the records of the authors' domains, as they are looked for while the other checks run.
 type policies struct {
 	tree    *dmarc.Tree
-	named   *authors
+	named   authors
 	authors []Author // one for each domain that is named
 	errs    []error  // by author
 }
 
-// policies looks for the records of all authors at the same time: one whose DNS is slow, which may be so by intent, must
+// find looks for the records of all authors at the same time: one whose DNS is slow, which may be so by intent, must
 // not take the time in which another's policy is found. What is remembered is had at once, one after the other.
-func (c *Checker) policies(ctx context.Context, s *share, h message.Header) *policies {
-	p := &policies{tree: dmarc.NewTree(s), named: authorsOf(h)}
-	domains := p.named.domains
-	p.authors, p.errs = make([]Author, len(domains)), make([]error, len(domains))
-	find := func(i int) {
-		p.authors[i].Domain = domains[i]
-		p.authors[i].Found, p.errs[i] = p.tree.Policy(ctx, domains[i])
+func (p *policies) find(ctx context.Context, s *share, records *dmarc.Records, h message.Header) {
+	*p = policies{tree: dmarc.NewTreeWith(s, records)}
+	p.named.readAll(h)
+	n := len(p.named.domains)
+	p.authors, p.errs = make([]Author, n), make([]error, n)
+	if s.recalling || n < 2 {
+		for i := range n {
+			p.findOne(ctx, i)
+		}
+		return
 	}
 	var others sync.WaitGroup
-	for i := range domains {
-		if s.recalling || i == len(domains)-1 {
-			find(i)
-		} else {
-			others.Go(func() { find(i) })
-		}
+	for i := range n - 1 {
+		others.Go(func() { p.findOne(ctx, i) })
 	}
+	p.findOne(ctx, n-1)
 	others.Wait()
-	return p
+}
+
+func (p *policies) findOne(ctx context.Context, i int) {
+	p.authors[i].Domain = p.named.domains[i]
+	p.authors[i].Found, p.errs[i] = p.tree.Policy(ctx, p.named.domains[i])
 }
 
 // judge joins the policies to what was proven.
 func (p *policies) judge(ctx context.Context, r *Results, trusted []string) DMARC {
-	d := DMARC{Status: None, Disposition: dmarc.None}
+	d := DMARC{Status: None, Disposition: dmarc.None, Authors: make([]Author, 0, len(p.authors))}
 	if p.named.unreadable || len(p.authors) == 0 {
 		d.Status, d.Reason = PermError, "no author domain in From"
 	}
@@ -110,7 +114,7 @@ func (p *policies) judge(ctx context.Context, r *Results, trusted []string) DMAR
 		} else {
 			p.judgeAuthor(ctx, a, r, trusted)
 		}
-		d.add(*a)
+		d.add(a)
 	}
 	if p.named.more {
 		d.Status, d.Reason, d.Disposition, d.Unsure = PermError, fmt.Sprintf("more than %d author domains", maxAuthors), dmarc.Reject, false
@@ -175,13 +179,14 @@ func (p *policies) asked(ctx context.Context, a *Author) dmarc.Policy {
 
 // align looks for identifiers that passed and count for the author, and for such as might have.
 func (p *policies) align(ctx context.Context, a *Author, r *Results) {
-	record := a.Found.Record
+	record := &a.Found.Record
 	if proven, hope := r.SPF.Status == Pass, r.SPF.Status == TempError; proven || hope {
 		aligned, err := p.tree.Aligned(ctx, a.Domain, r.SPF.Domain, record.StrictSPF)
 		a.SPF = aligned && proven
 		a.Unsure = aligned && hope || isTemporary(err)
 	}
-	for _, s := range r.DKIM {
+	for i := range r.DKIM {
+		s := &r.DKIM[i]
 		proven, hope := s.Result == dkim.ResultPass, s.Result == dkim.ResultTempError
 		if !proven && !hope || a.DKIM {
 			continue
@@ -197,11 +202,11 @@ func (p *policies) align(ctx context.Context, a *Author, r *Results) {
 func isTemporary(err error) bool { return err != nil && !errors.Is(err, spf.ErrBudget) }
 
 // add joins one author's outcome to that of all: the strictest of those that did not pass decides (RFC 9989 5.3.1).
-func (d *DMARC) add(a Author) {
+func (d *DMARC) add(a *Author) {
 	if d.Status == None && len(d.Authors) == 0 || severity(a.Status) > severity(d.Status) {
 		d.Status, d.Reason = a.Status, a.Reason
 	}
-	d.Authors = append(d.Authors, a)
+	d.Authors = append(d.Authors, *a)
 	if a.Disposition == dmarc.None {
 		return
 	}
