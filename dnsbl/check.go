@@ -221,7 +221,9 @@ func (c *Checker) resting(z Zone) bool {
 func (c *Checker) answered(z Zone) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.health, z.Name)
+	if len(c.health) > 0 {
+		delete(c.health, z.Name)
+	}
 }
 
 func (c *Checker) failed(z Zone) {

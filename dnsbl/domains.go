@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"postern/internal/latectx"
 )
 
 // maxDomains bounds the domains of one message that are asked about.
@@ -40,35 +42,50 @@ func (c *Checker) BeginDomains(ctx context.Context, domains []string) (wait func
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = 5 * time.Second
 	}
-	var names []string
+	q := &domainQuestions{Checker: c, key: cfg.DQSKey, zones: cfg.Zones[:min(len(cfg.Zones), maxZones)]}
+	q.names = make([]string, 0, min(len(domains), maxDomains))
 	for _, d := range domains {
-		if isDomainName(d) && len(names) < maxDomains {
-			names = append(names, d)
+		if isDomainName(d) && len(q.names) < maxDomains {
+			q.names = append(q.names, d)
 		}
 	}
-	zones := cfg.Zones[:min(len(cfg.Zones), maxZones)]
-	answers := make([]zoneAnswer, len(names)*len(zones))
-	asking, cancel := context.WithTimeout(ctx, cfg.Timeout)
-	var open sync.WaitGroup
-	for i, name := range names {
-		for j, z := range zones {
-			at := &answers[i*len(zones)+j]
-			var remembered bool
-			if *at, remembered = c.recall(asking, z, cfg.DQSKey, name); !remembered {
-				open.Go(func() { *at = c.ask(asking, z, cfg.DQSKey, name) })
-			}
+	q.ctx.Start(ctx, cfg.Timeout)
+	q.answers = make([]zoneAnswer, len(q.names)*len(q.zones))
+	for i := range q.answers {
+		name, zone := q.names[i/len(q.zones)], q.zones[i%len(q.zones)]
+		var remembered bool
+		if q.answers[i], remembered = c.recall(&q.ctx, zone, q.key, name); !remembered {
+			q.ask(&q.answers[i], zone, name)
 		}
 	}
-	return func() DomainVerdict {
-		defer cancel()
-		open.Wait()
-		return judgeDomains(names, len(zones), answers)
-	}
+	return q.wait
+}
+
+// domainQuestions are the questions about the domains of one message.
+type domainQuestions struct {
+	*Checker
+	key     string
+	ctx     latectx.Context
+	names   []string
+	zones   []Zone
+	answers []zoneAnswer // of each zone about the first name, then about the next
+	open    sync.WaitGroup
+}
+
+// ask asks one zone about one name, beside the others.
+func (q *domainQuestions) ask(answer *zoneAnswer, z Zone, name string) {
+	q.open.Go(func() { *answer = q.Checker.ask(&q.ctx, z, q.key, name) })
+}
+
+func (q *domainQuestions) wait() DomainVerdict {
+	defer q.ctx.Cancel()
+	q.open.Wait()
+	return judgeDomains(q.names, len(q.zones), q.answers)
 }
 
 func judgeDomains(names []string, zones int, answers []zoneAnswer) DomainVerdict {
 	v := DomainVerdict{Asked: len(names)}
-	told := map[ZoneError]bool{}
+	var told map[ZoneError]bool
 	for i, name := range names {
 		sum := 0.0
 		for _, a := range answers[i*zones : (i+1)*zones] {
@@ -79,6 +96,9 @@ func judgeDomains(names []string, zones int, answers []zoneAnswer) DomainVerdict
 			for _, e := range a.errors {
 				key := ZoneError{Zone: e.Zone, Problem: e.Problem, Code: e.Code}
 				if !told[key] {
+					if told == nil {
+						told = map[ZoneError]bool{}
+					}
 					told[key] = true
 					v.Errors = append(v.Errors, e)
 				}
