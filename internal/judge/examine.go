@@ -2,6 +2,7 @@ package judge
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -9,9 +10,11 @@ import (
 	"unicode/utf8"
 
 	"postern/antispam"
+	"postern/antispam/reputation"
 	"postern/antispam/scanner"
 	"postern/dnsbl"
 	"postern/internal/address"
+	"postern/internal/latectx"
 	"postern/internal/mailauth"
 	"postern/internal/oneline"
 	"postern/internal/verdict"
@@ -20,14 +23,23 @@ import (
 // maxDomains bounds the domains of a message that lists are asked about.
 const maxDomains = 15
 
-// usualChecks is how many checks a message has, as a rule.
-const usualChecks = 10
+// usualChecks is how many checks a message has, as a rule, and ownChecks a copy.
+const (
+	usualChecks = 12
+	ownChecks   = 2
+)
 
 // inquiry is one message under examination.
 type inquiry struct {
 	*Judge
 	a     *Arrival
 	began time.Time
+	ctx   latectx.Context
+	// authors are the addresses in From, as far as they are some; first tells whether the first one there is.
+	authors []address.Address
+	first   bool
+	// standings is room for what is known of the sender.
+	standings [maxKeys]reputation.Standing
 
 	// running are those who read the message, or wait for others; nobody may do so when it is gone.
 	running  sync.WaitGroup
@@ -57,26 +69,28 @@ type scanned struct {
 // Judge examines a message and decides for each recipient. The error is one of reading the message.
 func (j *Judge) Judge(ctx context.Context, a *Arrival) (*Judgement, error) {
 	i := &inquiry{Judge: j, a: a, began: j.Clock.Now(), checks: make([]verdict.Check, 0, usualChecks)}
-	ctx, cancel := context.WithCancel(ctx)
-	i.startWaiting(ctx)
+	i.ctx.Start(ctx, 0)
+	i.readAuthors()
+	i.startWaiting(&i.ctx)
 	defer i.running.Wait()
-	defer cancel()
-	err := i.read(ctx)
+	defer i.ctx.Cancel()
+	err := i.read(&i.ctx)
 	if i.findings != nil {
 		defer i.findings.Close()
 	}
 	if err == nil {
-		err = i.gather(ctx)
+		err = i.gather()
 	}
 	if err != nil {
 		return nil, err
 	}
-	keys := i.judgeSender(ctx)
+	keys := i.judgeSender(&i.ctx)
 	t := i.trace()
-	for _, r := range a.Recipients {
-		t.Recipients = append(t.Recipients, i.recipient(ctx, r))
+	t.Recipients = slices.Grow(t.Recipients, len(a.Recipients))[:len(a.Recipients)]
+	for n, r := range a.Recipients {
+		i.recipient(&i.ctx, r, &t.Recipients[n])
 	}
-	i.greylist(ctx, t)
+	i.greylist(&i.ctx, t)
 	t.Decide()
 	t.Micros = j.Clock.Now().Sub(i.began).Microseconds()
 	return &Judgement{Trace: t, Auth: i.results, wishes: i.wishes, keys: keys, claimed: i.claimed, dmarc: i.dmarc}, nil
@@ -126,6 +140,7 @@ func (i *inquiry) read(ctx context.Context) error {
 	a := i.a
 	m := &antispam.Mail{Parsed: a.Parsed, Content: a.Content, At: i.began, From: a.From,
 		Relay: &antispam.Relay{IP: a.Client, Helo: a.Helo}}
+	m.Recipients = make([]address.Address, 0, len(a.Recipients))
 	for _, r := range a.Recipients {
 		m.Recipients = append(m.Recipients, r.Address)
 	}
@@ -140,7 +155,7 @@ func (i *inquiry) read(ctx context.Context) error {
 }
 
 // gather waits for the answers and makes checks of them.
-func (i *inquiry) gather(ctx context.Context) error {
+func (i *inquiry) gather() error {
 	var err error
 	if i.results, err = i.auth(); err != nil {
 		return err
@@ -163,16 +178,17 @@ func (i *inquiry) gather(ctx context.Context) error {
 		i.checks = append(i.checks, scanner.CheckOf(out.result, out.err))
 		i.wishes = out.result
 	}
-	i.checks = append(i.checks, i.authChecks()...)
+	i.checks = i.appendAuth(i.checks)
 	i.checks = append(i.checks, dnsblCheck(i.a.Listed))
 	if i.domains != nil {
 		began := i.Clock.Now()
 		c := uriblCheck(i.domains())
-		c.Micros = i.Clock.Now().Sub(began).Microseconds()
-		i.checks = append(i.checks, c)
+		i.checks = append(i.checks, i.took(c, began))
 	}
 	if !i.external {
-		i.checks = append(i.checks, i.timed(i.findings.Rules))
+		began := i.Clock.Now()
+		c := i.findings.Rules()
+		i.checks = append(i.checks, i.took(c, began))
 	}
 	return nil
 }
@@ -188,9 +204,8 @@ func confirmedName(r mailauth.IPRev) (name string, asked bool) {
 	return "", false
 }
 
-func (i *inquiry) timed(f func() verdict.Check) verdict.Check {
-	began := i.Clock.Now()
-	c := f()
+// took is a check with the time since it was begun.
+func (i *inquiry) took(c verdict.Check, began time.Time) verdict.Check {
 	c.Micros = i.Clock.Now().Sub(began).Microseconds()
 	return c
 }

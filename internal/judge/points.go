@@ -1,7 +1,7 @@
 package judge
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 
 	"postern/dnsbl"
@@ -17,11 +17,12 @@ var authPoints = map[string]map[string]float64{
 	verdict.CheckDMARC: {"pass": -0.4, "fail": 1.5, "permerror": 0.5},
 }
 
-// authChecks are the results of authentication with their points.
-func (i *inquiry) authChecks() []verdict.Check {
-	list := i.results.Checks()
-	for n := range list {
-		c := &list[n]
+// appendAuth appends the results of authentication with their points.
+func (i *inquiry) appendAuth(list []verdict.Check) []verdict.Check {
+	from := len(list)
+	list = i.results.AppendChecks(list)
+	for n := range list[from:] {
+		c := &list[from+n]
 		if c.Name == verdict.CheckDMARC && c.Result == string(mailauth.Fail) && i.findings.FromList() {
 			// Lists change what passes through them; that their members' domains ask for nothing shows that they know.
 			c.Points = verdict.P(0.3)
@@ -57,7 +58,7 @@ const listedDomain = 3.5
 
 // uriblCheck tells what lists of domains said about what the message links to.
 func uriblCheck(v dnsbl.DomainVerdict) verdict.Check {
-	c := verdict.Check{Name: verdict.CheckURIBL, Result: "clean", Detail: fmt.Sprintf("%d domains", v.Asked)}
+	c := verdict.Check{Name: verdict.CheckURIBL, Result: "clean", Detail: strconv.Itoa(v.Asked) + " domains"}
 	switch {
 	case v.Asked == 0:
 		c.Result, c.Detail = "not asked", ""

@@ -14,14 +14,16 @@ import (
 const everybody = 0
 
 // recipient finds what concerns one copy alone.
-func (i *inquiry) recipient(ctx context.Context, r Recipient) verdict.Recipient {
-	out := verdict.Recipient{Address: r.Address.String(), Account: r.Account, Policy: i.Policies.For(r.Account, r.Address)}
+func (i *inquiry) recipient(ctx context.Context, r Recipient, out *verdict.Recipient) {
+	out.Address, out.Account, out.Policy = r.Address.String(), r.Account, i.Policies.For(r.Account, r.Address)
 	if i.spam != nil {
 		out.Policy.Scanner = i.scanner
 	}
 	out.Policy.DMARC, out.Policy.DMARCSource = string(i.dmarc.policy), i.dmarc.source
 	if !i.external {
-		out.Checks = append(out.Checks, i.timed(func() verdict.Check { return i.words(ctx, r.Account) }))
+		began := i.Clock.Now()
+		c := i.words(ctx, r.Account)
+		out.Checks = append(make([]verdict.Check, 0, ownChecks), i.took(c, began))
 	}
 	if c, ok := i.senderCheck(ctx, r); ok {
 		if i.external && c.Result == "correspondent" {
@@ -29,7 +31,6 @@ func (i *inquiry) recipient(ctx context.Context, r Recipient) verdict.Recipient 
 		}
 		out.Checks = append(out.Checks, c)
 	}
-	return out
 }
 
 // words asks what the words say, to everybody and to this account. Accounts that taught nothing all have the same answer.
@@ -62,7 +63,7 @@ func (i *inquiry) model(ctx context.Context, account int64) bayes.Model {
 // and none is believed.
 func (i *inquiry) senderCheck(ctx context.Context, r Recipient) (verdict.Check, bool) {
 	c := verdict.Check{Name: verdict.CheckSender}
-	authors := i.authors()
+	authors := i.authors
 	allowedBy := ""
 	for _, author := range authors {
 		kind, scope, pattern := i.Policies.Sender(r.Account, r.Address, author)
@@ -111,25 +112,24 @@ func (i *inquiry) correspondent(ctx context.Context, r Recipient, author address
 // maxAuthors bounds the authors who are looked for in lists.
 const maxAuthors = 50
 
-// authors are the addresses in From, as far as they are some.
-func (i *inquiry) authors() []address.Address {
+// readAuthors reads the addresses in From.
+func (i *inquiry) readAuthors() {
 	from := i.a.Parsed.Envelope.From
-	list := make([]address.Address, 0, min(len(from), maxAuthors))
+	i.authors = make([]address.Address, 0, min(len(from), maxAuthors))
 	for n := range from[:min(len(from), maxAuthors)] {
 		if a, err := address.Parse(from[n].Address()); err == nil && a.Domain != "" {
-			list = append(list, a)
+			i.authors = append(i.authors, a)
+			i.first = i.first || n == 0
 		}
 	}
-	return list
 }
 
 // author is the first address in From, as far as it is one.
 func (i *inquiry) author() (address.Address, bool) {
-	if len(i.a.Parsed.Envelope.From) == 0 {
+	if !i.first {
 		return address.Address{}, false
 	}
-	a, err := address.Parse(i.a.Parsed.Envelope.From[0].Address())
-	return a, err == nil && a.Domain != ""
+	return i.authors[0], true
 }
 
 // greylist asks whether the sender must come again, where some recipient's policy has it and the score is in question. A

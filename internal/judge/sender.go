@@ -31,7 +31,7 @@ func (i *inquiry) judgeSender(ctx context.Context) []reputation.Key {
 	keys := i.senderKeys()
 	began := i.Clock.Now()
 	c := verdict.Check{Name: verdict.CheckReputation, Result: "unknown"}
-	standings := make([]reputation.Standing, len(keys))
+	standings := i.standings[:len(keys)]
 	if err := i.Senders.Look(ctx, keys, standings); err != nil {
 		c.Result = "unavailable"
 		i.Log.Warn("reputations could not be read", "error", err)
@@ -76,10 +76,13 @@ func (i *inquiry) weigh(c *verdict.Check, keys []reputation.Key, standings []rep
 	}
 }
 
+// maxKeys is how many names a message can be counted under.
+const maxKeys = 6
+
 // senderKeys are the names under which the message is counted.
 func (i *inquiry) senderKeys() []reputation.Key {
 	networks := reputation.Networks(i.a.Client)
-	keys := append(make([]reputation.Key, 0, 8), networks[:]...)
+	keys := append(make([]reputation.Key, 0, maxKeys), networks[:]...)
 	if d := i.provenDomain(); d != "" {
 		keys = append(keys, reputation.Key{Kind: reputation.AuthenticatedDomain, Name: d})
 		if author, ok := i.author(); ok && i.proves(author.Domain) {

@@ -16,8 +16,11 @@ const maxDetail = 300
 
 // Checks gives the results for a verdict's trace: spf, dkim, arc, dmarc and, if it was asked for, iprev. They are worth no
 // points here; the antispam engine says what they are worth.
-func (r Results) Checks() []verdict.Check {
-	list := append(make([]verdict.Check, 0, 5),
+func (r Results) Checks() []verdict.Check { return r.AppendChecks(nil) }
+
+// AppendChecks appends them.
+func (r *Results) AppendChecks(list []verdict.Check) []verdict.Check {
+	list = append(list,
 		check(verdict.CheckSPF, string(r.SPF.Status), r.spfDetail(), r.took.spf),
 		r.dkimCheck(),
 		check(verdict.CheckARC, string(r.ARC.Result), r.arcDetail(), r.took.signatures),
