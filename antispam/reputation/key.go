@@ -45,7 +45,16 @@ func Networks(client netip.Addr) [2]Key {
 	if client.Unmap().Is4() {
 		wide, narrow = 24, 32
 	}
-	return [2]Key{{Network, prefix(client, wide).String()}, {Network, prefix(client, narrow).String()}}
+	return [2]Key{{Network, nameOf(prefix(client, wide))}, {Network, nameOf(prefix(client, narrow))}}
+}
+
+// nameOf is a network as it is written.
+func nameOf(p netip.Prefix) string {
+	if !p.IsValid() {
+		return p.String()
+	}
+	var room [64]byte
+	return string(p.AppendTo(room[:0]))
 }
 
 func prefix(client netip.Addr, bits int) netip.Prefix {

@@ -3,15 +3,14 @@ package verdict
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 )
 
 // Score adds up what the checks are worth.
 func Score(lists ...[]Check) Points {
 	var sum Points
 	for _, list := range lists {
-		for _, c := range list {
-			sum += c.Points
+		for i := range list {
+			sum += list[i].Points
 		}
 	}
 	return sum
@@ -21,101 +20,106 @@ func Score(lists ...[]Check) Points {
 // recipient. It depends on nothing else. The first line that applies decides.
 func Decide(message, own []Check, p Policy) Verdict {
 	score := Score(message, own)
-	is := func(a Action, rule string, args ...any) Verdict {
-		return Verdict{Score: score, Action: a, Rule: fmt.Sprintf(rule, args...)}
+	is := func(a Action, rule string) Verdict { return Verdict{Score: score, Action: a, Rule: rule} }
+	if c := find(message, CheckClaim); c.Result == "not proven" {
+		return is(Reject, "claim: "+c.Detail)
+	} else if c.Result == "unsure" {
+		return is(Greylist, "claim: "+c.Detail)
 	}
-	if c, ok := find(message, CheckClaim); ok && c.Result == "not proven" {
-		return is(Reject, "claim: %s", c.Detail)
-	} else if ok && c.Result == "unsure" {
-		return is(Greylist, "claim: %s", c.Detail)
-	}
-	if c, ok := find(message, CheckVirus); ok && c.Result == "infected" {
+	if c := find(message, CheckVirus); c.Result == "infected" {
 		action := p.Virus
 		if action == "" {
 			action = Reject
 		}
-		return is(action, "virus: %s", c.Detail)
+		return is(action, "virus: "+c.Detail)
 	}
-	listed, _ := find(own, CheckSender)
+	listed := find(own, CheckSender)
 	if listed.Result == "allowed" {
 		return is(Inbox, "the recipient's list allows the sender")
 	}
 	// What hangs on the DNS that does not answer waits for it.
-	checked, _ := find(message, CheckDMARC)
-	unsure := checked.Result == "temperror"
+	unsure := find(message, CheckDMARC).Result == "temperror"
 	if p.DMARC == "reject" && unsure {
-		return is(Greylist, "dmarc: %s, and what may prove the author cannot be checked now", p.DMARC)
+		return is(Greylist, "dmarc: "+p.DMARC+", and what may prove the author cannot be checked now")
 	}
 	if p.DMARC == "reject" {
-		return is(Reject, "dmarc: %s", p.dmarcWords())
+		return is(Reject, "dmarc: "+p.dmarcWords())
 	}
 	if listed.Result == "blocked" {
 		return is(Junk, "the recipient's list blocks the sender")
 	}
-	v := p.byScore(message, own, score, is)
+	v := p.byScore(message, own, score)
 	if p.DMARC == "quarantine" && (v.Action == Inbox || v.Action == Tag) {
 		if unsure {
-			return is(Greylist, "dmarc: %s, and what may prove the author cannot be checked now", p.DMARC)
+			return is(Greylist, "dmarc: "+p.DMARC+", and what may prove the author cannot be checked now")
 		}
-		return is(Junk, "dmarc: %s", p.dmarcWords())
+		return is(Junk, "dmarc: "+p.dmarcWords())
 	}
 	return v
 }
 
 // byScore is what the scanner says where there is one that answered, else what the score says.
-func (p Policy) byScore(message, own []Check, score Points, is func(Action, string, ...any) Verdict) Verdict {
-	if c, ok := find(message, CheckScanner); ok && p.Scanner != "" {
+func (p *Policy) byScore(message, own []Check, score Points) Verdict {
+	is := func(a Action, rule string) Verdict { return Verdict{Score: score, Action: a, Rule: rule} }
+	reaches := func(a Action, threshold Points, more string) Verdict {
+		return is(a, "score "+score.String()+" reaches "+string(a)+" "+threshold.String()+" of "+p.Source+more)
+	}
+	if c := find(message, CheckScanner); c.Name != "" && p.Scanner != "" {
 		switch c.Result {
 		case "ham":
-			return is(Inbox, "%s: ham", p.Scanner)
+			return is(Inbox, p.Scanner+": ham")
 		case "spam":
-			return is(Junk, "%s: spam", p.Scanner)
+			return is(Junk, p.Scanner+": spam")
 		case "reject":
-			return is(Reject, "%s: reject", p.Scanner)
+			return is(Reject, p.Scanner+": reject")
 		case "defer":
-			return is(Greylist, "%s: come again", p.Scanner)
+			return is(Greylist, p.Scanner+": come again")
 		case "greylist":
 			// The scanner says so every time; whether the sender has come again is for us to know.
-			if g, ok := find(own, CheckGreylist); ok && g.Result == "wait" {
-				return is(Greylist, "%s: greylist, and the sender is new", p.Scanner)
+			if find(own, CheckGreylist).Result == "wait" {
+				return is(Greylist, p.Scanner+": greylist, and the sender is new")
 			}
-			return is(Tag, "%s: greylist, and the sender need not come again", p.Scanner)
+			return is(Tag, p.Scanner+": greylist, and the sender need not come again")
 		}
 		// It did not answer: the mail is taken whatever the built-in engine thinks of it.
 		if p.Junk > 0 && score >= p.Junk {
-			return is(Junk, "score %s reaches junk %s of %s, %s being unavailable", score, p.Junk, p.Source, p.Scanner)
+			return reaches(Junk, p.Junk, ", "+p.Scanner+" being unavailable")
 		}
-		return is(Inbox, "score %s, %s being unavailable", score, p.Scanner)
+		return is(Inbox, "score "+score.String()+", "+p.Scanner+" being unavailable")
 	}
 	switch {
 	case p.Reject > 0 && score >= p.Reject:
-		return is(Reject, "score %s reaches reject %s of %s", score, p.Reject, p.Source)
+		return reaches(Reject, p.Reject, "")
 	case p.Junk > 0 && score >= p.Junk:
-		return is(Junk, "score %s reaches junk %s of %s", score, p.Junk, p.Source)
+		return reaches(Junk, p.Junk, "")
 	}
-	if c, ok := find(own, CheckGreylist); ok && c.Result == "wait" && p.Greylist > 0 && score >= p.Greylist {
-		return is(Greylist, "score %s reaches greylist %s of %s and the sender is new", score, p.Greylist, p.Source)
+	if find(own, CheckGreylist).Result == "wait" && p.Greylist > 0 && score >= p.Greylist {
+		return reaches(Greylist, p.Greylist, " and the sender is new")
 	}
 	if p.Tag > 0 && score >= p.Tag {
-		return is(Tag, "score %s reaches tag %s of %s", score, p.Tag, p.Source)
+		return reaches(Tag, p.Tag, "")
 	}
-	return is(Inbox, "score %s", score)
+	return is(Inbox, "score "+score.String())
 }
 
-func (p Policy) dmarcWords() string {
+func (p *Policy) dmarcWords() string {
 	if p.DMARCSource != "" {
 		return p.DMARC + ", " + p.DMARCSource
 	}
 	return p.DMARC + ", as the author's domain asks"
 }
 
-func find(checks []Check, name string) (Check, bool) {
-	for _, c := range checks {
-		if c.Name == name {
-			return c, true
+// noCheck stands for the one that is not there. Read-only.
+var noCheck Check
+
+// find gives the check of a name, one of no name and result where there is none.
+func find(checks []Check, name string) *Check {
+	for i := range checks {
+		if checks[i].Name == name {
+			return &checks[i]
 		}
 	}
-	return Check{}, false
+	return &noCheck
 }
 
 // Decide fills in the verdict of every recipient.
