@@ -116,7 +116,7 @@ func instance(f field) int {
 	if f.name == "arc-authentication-results" {
 		text, _ = cutInstance(value)
 	} else if t, err := parseTags(value); err == nil {
-		text = t.values["i"]
+		text = t.value("i")
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 || n > MaxInstances || len(text) > 2 || text[0] == '0' || text[0] == '+' {
@@ -178,13 +178,15 @@ func parseMessageSignature(raw []byte) *signature {
 		s.stop(ResultPermError, err.Error())
 		return s
 	}
-	for _, check := range []func(tags) string{s.checkTags, s.times} {
-		if problem := check(t); problem != "" {
-			s.stop(ResultPermError, problem)
-			return s
-		}
+	problem := s.checkTags(t)
+	if problem == "" {
+		problem = s.times(t)
 	}
-	_, length := t.values["l"]
+	if problem != "" {
+		s.stop(ResultPermError, problem)
+		return s
+	}
+	_, length := t.get("l")
 	switch {
 	case s.Algorithm != RSA.Signature() && s.Algorithm != Ed25519.Signature():
 		s.stop(ResultPolicy, "unknown algorithm")
@@ -203,7 +205,7 @@ func parseSeal(raw []byte) (s *signature, status string) {
 	s = &signature{raw: raw}
 	t, err := parseTags(field{raw: raw}.value())
 	s.readNames(t)
-	status = t.values["cv"]
+	status = t.value("cv")
 	if err != nil {
 		s.stop(ResultPermError, err.Error())
 		return s, status
@@ -211,8 +213,8 @@ func parseSeal(raw []byte) (s *signature, status string) {
 	if problem := s.times(t); problem != "" {
 		s.stop(ResultPermError, problem)
 	}
-	_, signed := t.values["h"]
-	s.value, err = base64.StdEncoding.DecodeString(compact(t.values["b"]))
+	_, signed := t.get("h")
+	s.value, err = base64.StdEncoding.DecodeString(compact(t.value("b")))
 	switch {
 	case signed:
 		s.stop(ResultPermError, "it has an h= tag")
@@ -227,7 +229,7 @@ func parseSeal(raw []byte) (s *signature, status string) {
 }
 
 // ask starts looking for the keys and says how the body must be hashed.
-func (c *chain) ask(keys *keyring, bodies bodyHashes) {
+func (c *chain) ask(keys *keyring, bodies *bodyHashes) {
 	if c.Result != "" {
 		return
 	}
@@ -239,13 +241,13 @@ func (c *chain) ask(keys *keyring, bodies bodyHashes) {
 }
 
 // judge tries the message signature of the newest set and then every seal from the newest on (RFC 8617 5.2, steps 4 to 6).
-func (c *chain) judge(h header, sums map[bodyForm][]byte) {
+func (c *chain) judge(h header, bodies bodyHashes) {
 	if c.Result != "" {
 		return
 	}
 	key, result, reason := c.newest.usable()
 	if result == "" {
-		problem, extra := c.newest.compare(h, sums[c.newest.form], key)
+		problem, extra := c.newest.compare(h, bodies.sum(c.newest.form), key)
 		switch {
 		case problem != "":
 			result, reason = ResultFail, problem

@@ -121,6 +121,27 @@ func TestFieldsOfOurOwnBeforeTheMessageAreCovered(t *testing.T) {
 	}
 }
 
+func TestTheLowestFieldsAreCoveredInHeadersOfFewAndOfManyFields(t *testing.T) {
+	keys, z := newKeys(t)
+	for _, more := range []int{0, 30, 100} {
+		// A relay may put fields before the message, and no other program may take them for those that were signed.
+		content := strings.Repeat("Received: by a relay\r\nX-Other: x\r\n", more) + "Reply-To: one@example.test\r\nreply-to: two@example.test\r\n" + sample
+		message := sign(t, keys, "", content)
+		mustPass(t, message, z)
+		mustPass(t, strings.Repeat("Received: by another\r\n", more)+message, z)
+		for name, changed := range map[string]string{
+			"added": "To: mallory@example.test\r\n" + message, "another": strings.Replace(message, "two@example.test", "three@example.test", 1),
+			"turned round": strings.Replace(message, "Reply-To: one@example.test\r\nreply-to: two@example.test\r\n", "Reply-To: two@example.test\r\nreply-to: one@example.test\r\n", 1),
+		} {
+			for _, v := range verify(t, changed, z, now) {
+				if v.Result == dkim.ResultPass {
+					t.Errorf("%d fields, %s: %+v", more, name, v)
+				}
+			}
+		}
+	}
+}
+
 func TestNoLineOfASignatureIsLong(t *testing.T) {
 	keys, _ := newKeys(t)
 	message := sign(t, keys, "", strings.Repeat("References: <a@b>\r\n", 50)+sample)

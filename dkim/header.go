@@ -89,10 +89,40 @@ func (t *headerText) fields() header {
 	h := make(header, 0, len(t.starts))
 	for i := range t.starts {
 		raw := t.field(i)
-		h = append(h, field{raw: raw, name: strings.ToLower(string(fieldName(raw)))})
+		h = append(h, field{raw: raw, name: lowerName(fieldName(raw))})
 	}
 	return h
 }
+
+// lowerName is a field's name in lower case. Those that nearly every message has are always there.
+func lowerName[text string | []byte](name text) string {
+	var room [40]byte
+	if len(name) > len(room) {
+		return strings.ToLower(string(name))
+	}
+	lower := room[:len(name)]
+	for i := range len(name) {
+		c := name[i]
+		if c >= 0x80 {
+			return strings.ToLower(string(name))
+		}
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		lower[i] = c
+	}
+	for _, usual := range usualNames {
+		if string(lower) == usual {
+			return usual
+		}
+	}
+	return string(lower)
+}
+
+// usualNames are names of fields, the commonest first. Read-only.
+var usualNames = [...]string{"received", "from", "to", "subject", "date", "message-id", "mime-version", "content-type", "content-transfer-encoding",
+	"dkim-signature", "reply-to", "cc", "in-reply-to", "references", "list-unsubscribe", "list-unsubscribe-post", "list-id", "sender", "return-path",
+	"user-agent", "feedback-id", "x-mailer", "authentication-results", "arc-seal", "arc-message-signature", "arc-authentication-results"}
 
 func (t *headerText) field(i int) []byte {
 	end := len(t.buf)
@@ -142,27 +172,59 @@ func (h header) bare() bool {
 }
 
 // picker gives the fields of a name from the last to the first, each once (RFC 6376 5.4.2).
-type picker map[string][]int
+type picker struct {
+	header header
+	taken  uint64           // by place, in a header of few fields
+	places map[string][]int // by name, in one of many
+}
+
+// fewFields is how many fields are looked through for each name; nearly all headers have no more.
+const fewFields = 64
 
 func (h header) picker() picker {
-	p := make(picker)
+	p := picker{header: h}
+	if len(h) <= fewFields {
+		return p
+	}
+	p.places = make(map[string][]int)
 	for i, f := range h {
 		if f.name != "" {
-			p[f.name] = append(p[f.name], i)
+			p.places[f.name] = append(p.places[f.name], i)
 		}
 	}
 	return p
 }
 
-// pick gives the place of the next field of a name, -1 when there is none left.
-func (p picker) pick(name string) int {
-	list := p[name]
-	if len(list) == 0 {
+// find gives the place of the next field of a name, -1 when there is none left.
+func (p *picker) find(name string) int {
+	if list := p.places[name]; len(list) > 0 {
+		return list[len(list)-1]
+	}
+	if p.places != nil || name == "" {
 		return -1
 	}
-	p[name] = list[:len(list)-1]
-	return list[len(list)-1]
+	for i := len(p.header) - 1; i >= 0; i-- {
+		if p.taken&(1<<i) == 0 && p.header[i].name == name {
+			return i
+		}
+	}
+	return -1
 }
+
+// pick is find, and the field is taken.
+func (p *picker) pick(name string) int {
+	i := p.find(name)
+	switch {
+	case i < 0:
+	case p.places == nil:
+		p.taken |= 1 << i
+	default:
+		p.places[name] = p.places[name][:len(p.places[name])-1]
+	}
+	return i
+}
+
+func (p *picker) hasMore(name string) bool { return p.find(name) >= 0 }
 
 var (
 	readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 32<<10) }}

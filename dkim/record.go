@@ -66,24 +66,24 @@ func parseRecord(text string) (*record, error) {
 	if err != nil {
 		return nil, err
 	}
-	if v, ok := t.values["v"]; ok && (t.first != "v" || v != "DKIM1") {
+	if v, ok := t.get("v"); ok && (t.list[0].name != "v" || v != "DKIM1") {
 		return nil, errNotDKIM
 	}
-	p, ok := t.values["p"]
+	p, ok := t.get("p")
 	if !ok {
 		return nil, errNotDKIM
 	}
 	r := &record{algorithm: RSA}
-	if k, ok := t.values["k"]; ok {
+	if k, ok := t.get("k"); ok {
 		r.algorithm = Algorithm(k)
 	}
-	if h, ok := t.values["h"]; ok {
+	if h, ok := t.get("h"); ok {
 		r.hashes = list(h)
 	}
-	if s, ok := t.values["s"]; ok && !slices.Contains(list(s), "*") && !slices.Contains(list(s), "email") {
+	if s, ok := t.get("s"); ok && !slices.Contains(list(s), "*") && !slices.Contains(list(s), "email") {
 		return nil, errors.New("the key is not for mail")
 	}
-	flags := list(t.values["t"])
+	flags := list(t.value("t"))
 	r.testing, r.strict = slices.Contains(flags, "y"), slices.Contains(flags, "s")
 	if compact(p) == "" {
 		return r, errRevoked

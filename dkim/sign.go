@@ -78,14 +78,14 @@ func (h header) toSign() (names []string, covered []byte, err error) {
 		return nil, nil, ErrBareNewline
 	}
 	pick := h.picker()
-	if len(pick["from"]) == 0 {
+	if !pick.hasMore("from") {
 		return nil, nil, ErrHeaderFields // RFC 6376 5.4
 	}
 	add := func(name string, once bool) {
-		key := strings.ToLower(name)
-		for range len(pick[key]) {
+		key := lowerName(name)
+		for i := pick.pick(key); i >= 0; i = pick.pick(key) {
 			names = append(names, name)
-			covered = relaxedField(covered, h[pick.pick(key)].raw)
+			covered = relaxedField(covered, h[i].raw)
 		}
 		if !once {
 			names = append(names, name)

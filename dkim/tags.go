@@ -7,19 +7,38 @@ import (
 	"strings"
 )
 
-// maxTags bounds a tag list.
-const maxTags = 50
+const (
+	// maxTags bounds a tag list.
+	maxTags = 50
+	// usualTags is how many a signature has, as a rule.
+	usualTags = 12
+)
 
-// tags are a tag list's values by name (RFC 6376 3.2), outer white space removed, first tag's name apart.
-type tags struct {
-	first  string
-	values map[string]string
+// tags are a tag list's values by name (RFC 6376 3.2), outer white space removed, in their order.
+type tags struct{ list []tag }
+
+type tag struct{ name, value string }
+
+// get gives the value of a tag, and whether there is one.
+func (t *tags) get(name string) (string, bool) {
+	for i := range t.list {
+		if t.list[i].name == name {
+			return t.list[i].value, true
+		}
+	}
+	return "", false
+}
+
+// value is that of a tag, "" where there is none.
+func (t *tags) value(name string) string {
+	value, _ := t.get(name)
+	return value
 }
 
 // parseTags reads "name=value; name=value". A name twice, a name that is none or a value with control characters makes
 // the whole list void.
 func parseTags(s string) (tags, error) {
-	t := tags{values: make(map[string]string)}
+	t := tags{list: make([]tag, 0, min(strings.Count(s, ";")+1, usualTags))}
 	for s != "" {
 		var spec string
 		spec, s, _ = strings.Cut(s, ";")
@@ -34,17 +53,14 @@ func parseTags(s string) (tags, error) {
 		if !ok || !isTagName(name) {
 			return t, errors.New("a tag without a name or value")
 		}
-		if _, twice := t.values[name]; twice {
+		if _, twice := t.get(name); twice {
 			return t, errors.New("the tag " + name + "= stands twice")
 		}
 		value = strings.Trim(value, " \t\r\n")
 		if strings.ContainsFunc(value, isControl) {
 			return t, errors.New("a control character in the tag " + name + "=")
 		}
-		if t.first == "" {
-			t.first = name
-		}
-		if t.values[name] = value; len(t.values) > maxTags {
+		if t.list = append(t.list, tag{name, value}); len(t.list) > maxTags {
 			return t, errors.New("too many tags")
 		}
 	}

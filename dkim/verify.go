@@ -64,7 +64,7 @@ func (x examination) verify(h header, body io.Reader) ([]Verification, Chain, er
 	if x.signatures != nil {
 		all = h.signatures(x.now)
 	}
-	bodies := bodyHashes{}
+	var bodies bodyHashes
 	for _, s := range all {
 		if !s.done {
 			s.key = x.signatures.ask(s)
@@ -74,22 +74,22 @@ func (x examination) verify(h header, body io.Reader) ([]Verification, Chain, er
 	chain := newChain(Chain{Result: ResultNone})
 	if x.seals != nil {
 		chain = h.chain()
-		chain.ask(x.seals, bodies)
+		chain.ask(x.seals, &bodies)
 	}
 	if len(bodies) > 0 {
 		if err := copyBody(body, bodies.list()); err != nil {
 			return nil, Chain{}, err
 		}
 	}
-	sums := bodies.sums()
+	bodies.end()
 	list := make([]Verification, 0, len(all))
 	for _, s := range all {
 		if !s.done {
-			s.judge(h, sums)
+			s.judge(h, bodies)
 		}
 		list = append(list, s.Verification)
 	}
-	chain.judge(h, sums)
+	chain.judge(h, bodies)
 	return list, chain.Chain, nil
 }
 
@@ -111,28 +111,44 @@ func (f bodyForm) kind() crypto.Hash {
 }
 
 // bodyHashes are the hashes that a body is read into, each form once.
-type bodyHashes map[bodyForm]*bodyHash
+type bodyHashes []formHash
 
-func (b bodyHashes) want(f bodyForm) {
-	if b[f] == nil {
-		b[f] = newBodyHash(f.hash(), f.relaxed)
+type formHash struct {
+	form bodyForm
+	hash *bodyHash
+	sum  []byte // once the body has ended
+}
+
+func (b *bodyHashes) want(f bodyForm) {
+	for _, h := range *b {
+		if h.form == f {
+			return
+		}
 	}
+	*b = append(*b, formHash{form: f, hash: newBodyHash(f.hash(), f.relaxed)})
 }
 
 func (b bodyHashes) list() []*bodyHash {
 	list := make([]*bodyHash, 0, len(b))
 	for _, h := range b {
-		list = append(list, h)
+		list = append(list, h.hash)
 	}
 	return list
 }
 
-func (b bodyHashes) sums() map[bodyForm][]byte {
-	sums := make(map[bodyForm][]byte, len(b))
-	for f, h := range b {
-		sums[f] = h.Sum()
+func (b bodyHashes) end() {
+	for i := range b {
+		b[i].sum = b[i].hash.Sum()
 	}
-	return sums
+}
+
+func (b bodyHashes) sum(f bodyForm) []byte {
+	for _, h := range b {
+		if h.form == f {
+			return h.sum
+		}
+	}
+	return nil
 }
 
 // signature is a DKIM-Signature or ARC-Message-Signature field on its way to a result.
@@ -177,45 +193,50 @@ func (s *signature) parse(value string, now time.Time) {
 	t, err := parseTags(value)
 	s.readNames(t)
 	s.Identifier = "@" + s.Domain
-	if i, ok := t.values["i"]; ok {
+	if i, ok := t.get("i"); ok {
 		s.Identifier = decodeQP(compact(i))
 	}
 	if err != nil {
 		s.stop(ResultPermError, "malformed signature: "+err.Error())
 		return
 	}
-	if v := t.values["v"]; v == "" {
+	if v := t.value("v"); v == "" {
 		s.refuse(ResultPermError, "malformed signature: no v= tag")
 	} else if v != "1" {
 		s.refuse(ResultPermError, "unknown version of DKIM")
 	}
-	for _, check := range []func(tags) string{s.checkTags, s.checkIdentifier, s.times} {
-		if problem := check(t); problem != "" {
-			s.stop(ResultPermError, problem)
-			return
-		}
+	problem := s.checkTags(t)
+	if problem == "" {
+		problem = s.checkIdentifier()
+	}
+	if problem == "" {
+		problem = s.times(t)
+	}
+	if problem != "" {
+		s.stop(ResultPermError, problem)
+		return
 	}
 	s.policy(t, now)
 }
 
 // readNames takes what names the signature, as far as it is there.
 func (s *signature) readNames(t tags) {
-	s.Domain, s.Selector, s.Algorithm = compact(t.values["d"]), compact(t.values["s"]), compact(t.values["a"])
-	b := compact(t.values["b"])
+	s.Domain, s.Selector, s.Algorithm = compact(t.value("d")), compact(t.value("s")), compact(t.value("a"))
+	b := compact(t.value("b"))
 	s.SignaturePrefix = b[:min(len(b), 8)]
 }
 
 // checkTags gives what is wrong with the tags that every kind of signature has, or "".
 func (s *signature) checkTags(t tags) string {
-	for _, name := range []string{"a", "b", "bh", "d", "h", "s"} {
-		if _, ok := t.values[name]; !ok {
+	for _, name := range [...]string{"a", "b", "bh", "d", "h", "s"} {
+		if _, ok := t.get(name); !ok {
 			return "malformed signature: no " + name + "= tag"
 		}
 	}
-	s.Signed = list(t.values["h"])
+	s.Signed = list(t.value("h"))
 	var err1, err2 error
-	s.bodySum, err1 = base64.StdEncoding.DecodeString(compact(t.values["bh"]))
-	s.value, err2 = base64.StdEncoding.DecodeString(compact(t.values["b"]))
+	s.bodySum, err1 = base64.StdEncoding.DecodeString(compact(t.value("bh")))
+	s.value, err2 = base64.StdEncoding.DecodeString(compact(t.value("b")))
 	switch {
 	case !isDomain(s.Domain) || s.Selector == "" || !isLabels(s.Selector):
 		return "malformed domain or selector"
@@ -224,7 +245,7 @@ func (s *signature) checkTags(t tags) string {
 	case len(s.Signed) > 1000:
 		return "too many header fields are named"
 	}
-	if q, ok := t.values["q"]; ok && !slices.Contains(list(q), "dns/txt") {
+	if q, ok := t.get("q"); ok && !slices.Contains(list(q), "dns/txt") {
 		return "unknown way to the key"
 	}
 	s.form.sha1 = s.Algorithm == "rsa-sha1"
@@ -232,7 +253,7 @@ func (s *signature) checkTags(t tags) string {
 }
 
 // checkIdentifier holds i= to the signing domain (RFC 6376 6.1.1), and the signature to the author.
-func (s *signature) checkIdentifier(tags) string {
+func (s *signature) checkIdentifier() string {
 	local, domain, hasAt := cutLast(s.Identifier, "@")
 	switch {
 	case !hasAt || len(local) > 256 || !within(domain, s.Domain):
@@ -248,7 +269,7 @@ func (s *signature) covers(field string) bool {
 }
 
 func (s *signature) canonicalization(t tags) string {
-	c, ok := t.values["c"]
+	c, ok := t.get("c")
 	if !ok {
 		return "" // RFC 6376 3.5: simple/simple
 	}
@@ -266,16 +287,8 @@ func (s *signature) canonicalization(t tags) string {
 }
 
 func (s *signature) times(t tags) string {
-	for name, at := range map[string]*time.Time{"t": &s.Time, "x": &s.Expiration} {
-		v, ok := t.values[name]
-		if !ok {
-			continue
-		}
-		n, err := strconv.ParseUint(compact(v), 10, 40)
-		if err != nil {
-			return "malformed time"
-		}
-		*at = time.Unix(int64(n), 0).UTC()
+	if !readTime(&s.Time, t, "t") || !readTime(&s.Expiration, t, "x") {
+		return "malformed time"
 	}
 	if !s.Expiration.IsZero() && !s.Time.IsZero() && !s.Expiration.After(s.Time) {
 		return "the signature expires before it is made"
@@ -283,9 +296,22 @@ func (s *signature) times(t tags) string {
 	return ""
 }
 
+// readTime reads the time in a tag, if it is there, and reports whether it can be read.
+func readTime(at *time.Time, t tags, name string) bool {
+	v, ok := t.get(name)
+	if !ok {
+		return true
+	}
+	n, err := strconv.ParseUint(compact(v), 10, 40)
+	if err == nil {
+		*at = time.Unix(int64(n), 0).UTC()
+	}
+	return err == nil
+}
+
 // policy refuses a signature that is not to be believed although it may be right.
 func (s *signature) policy(t tags, now time.Time) {
-	_, length := t.values["l"]
+	_, length := t.get("l")
 	switch {
 	case s.Algorithm != "rsa-sha1" && s.Algorithm != RSA.Signature() && s.Algorithm != Ed25519.Signature():
 		s.stop(ResultPolicy, "unknown algorithm")
@@ -301,7 +327,7 @@ func (s *signature) policy(t tags, now time.Time) {
 }
 
 // judge decides about a signature whose tags are in order.
-func (s *signature) judge(h header, sums map[bodyForm][]byte) {
+func (s *signature) judge(h header, bodies bodyHashes) {
 	key, err := s.key.wait()
 	if key != nil {
 		s.KeyBits, s.Testing = key.bits, key.testing
@@ -313,7 +339,7 @@ func (s *signature) judge(h header, sums map[bodyForm][]byte) {
 	if key.rsa != nil && key.bits < minRSABits {
 		s.refuse(ResultPolicy, "the key is too short ("+strconv.Itoa(key.bits)+" bits)") // RFC 8301 3.2
 	}
-	problem, extra := s.compare(h, sums[s.form], key)
+	problem, extra := s.compare(h, bodies.sum(s.form), key)
 	s.Intact = problem == ""
 	switch {
 	case !s.Intact:
@@ -368,24 +394,26 @@ var singles = [...]string{"from", "subject", "date", "to", "reply-to", "content-
 func (s *signature) digest(h header) (sum []byte, extra string) {
 	hash := s.form.hash()
 	pick := h.picker()
-	picked := map[string]bool{}
-	var buf []byte
+	var picked [len(singles)]bool
+	buf := make([]byte, 0, len(s.raw)+512)
 	for _, name := range s.Signed {
-		name = strings.ToLower(name)
+		name = lowerName(name)
 		if i := pick.pick(name); i >= 0 {
-			picked[name] = true
+			if single := slices.Index(singles[:], name); single >= 0 {
+				picked[single] = true
+			}
 			buf = canonicalField(buf[:0], h[i].raw, s.relaxedHeader)
 			hash.Write(buf)
 		}
 	}
-	for _, name := range singles {
-		if picked[name] && len(pick[name]) > 0 {
+	for i, name := range singles {
+		if picked[i] && pick.hasMore(name) {
 			extra = name
 			break
 		}
 	}
-	own := canonicalField(nil, withoutSignature(s.raw), s.relaxedHeader)
-	hash.Write(bytes.TrimSuffix(own, []byte("\r\n")))
+	buf = canonicalField(buf[:0], withoutSignature(s.raw), s.relaxedHeader)
+	hash.Write(bytes.TrimSuffix(buf, []byte("\r\n")))
 	return hash.Sum(nil), extra
 }
 

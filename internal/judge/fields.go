@@ -32,6 +32,11 @@ func (v *Judgement) Fields(i int) []byte {
 // somebody else's. Those that end in a hyphen are beginnings of names.
 var spamFields = []string{"X-Spam", "X-Spam-", "X-Spamd-", "X-Rspamd-", "X-Virus-", "X-Postern-Verdict"}
 
+// MayBeForged reports whether IsForged may be true of a field of that name, whatever its value and our hostname are.
+func MayBeForged(name string) bool {
+	return name != "" && (name[0]|0x20 == 'x' || strings.EqualFold(name, "Authentication-Results"))
+}
+
 // IsForged reports whether a field of a message that comes in speaks in our name: results of authentication that claim to
 // be ours (RFC 8601 5), and a spam filter's words, which readers and filters here would take for ours.
 func IsForged(name, value, hostname string) bool {

@@ -189,6 +189,9 @@ func arrival(s *smtp.Session, v *visit, p *parcel, claimed []string) *judge.Arri
 
 // isForged: the field speaks in our name, and we did not write it.
 func (f *Flow) isForged(field message.Field) bool {
+	if !judge.MayBeForged(field.Name) {
+		return false // without unfolding its value
+	}
 	return judge.IsForged(field.Name, field.Value(), f.Hostname)
 }
 

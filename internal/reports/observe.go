@@ -47,7 +47,7 @@ func (r *Reporter) Observe(o Observation) {
 	switch {
 	case o.Report && (o.DKIM || o.SPF) || !settings.ReportsDMARCSend.Get(r.o.Settings) || !asksForReports(o.Record):
 		return
-	case r.isOurs(o.Domain) || r.isOurs(o.HeaderFrom):
+	case r.isOurs(o.Domain) || o.HeaderFrom != o.Domain && r.isOurs(o.HeaderFrom):
 		return
 	}
 	o.Reasons = o.Reasons[:min(len(o.Reasons), maxReasons)]
