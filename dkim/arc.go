@@ -42,7 +42,7 @@ type Set struct {
 
 // VerifyARC checks the ARC sets of a message (RFC 8617 5.2). The error is one of reading the message.
 func VerifyARC(ctx context.Context, r io.ReaderAt, size int64, lookup LookupTXT, now time.Time) (Chain, error) {
-	_, chain, err := examine(r, size, examination{seals: newKeyring(ctx, Lookup{Source: lookup}), now: now})
+	_, chain, err := examine(r, size, &examination{seals: newKeyring(ctx, Lookup{Source: lookup}), now: now})
 	return chain, err
 }
 

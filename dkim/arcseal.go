@@ -1,7 +1,6 @@
 package dkim
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -37,10 +36,10 @@ var errFolded = errors.New("dkim: the message begins with a continuation line")
 // Seal gives the fields of a new ARC set for a message about to leave, ready to stand before it: ARC-Seal,
 // ARC-Message-Signature and ARC-Authentication-Results (RFC 8617 5.1). The message must have CRLF line ends throughout.
 func Seal(r io.ReaderAt, size int64, s Sealing) ([]byte, error) {
-	br := readers.Get().(*bufio.Reader)
-	defer readers.Put(br)
+	br := readers.Get().(*reader)
+	defer br.release()
 	br.Reset(io.NewSectionReader(r, 0, size))
-	h, err := readHeader(br)
+	h, err := readHeader(br.Reader)
 	if err != nil {
 		return nil, err
 	}

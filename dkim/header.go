@@ -227,10 +227,29 @@ func (p *picker) pick(name string) int {
 func (p *picker) hasMore(name string) bool { return p.find(name) >= 0 }
 
 var (
-	readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 32<<10) }}
+	readers = sync.Pool{New: func() any { return &reader{Reader: bufio.NewReaderSize(nil, 32<<10)} }}
 	chunks  = sync.Pool{New: func() any { b := make([]byte, 32<<10); return &b }}
 	headers = sync.Pool{New: func() any { return new(headerText) }}
 )
+
+// reader reads a message.
+type reader struct {
+	*bufio.Reader
+	section io.SectionReader
+}
+
+// begin starts at the beginning of a message of that size.
+func (b *reader) begin(r io.ReaderAt, size int64) {
+	b.section = *io.NewSectionReader(r, 0, size)
+	b.Reset(&b.section)
+}
+
+// release gives the memory back, and holds nothing of the message.
+func (b *reader) release() {
+	b.section = io.SectionReader{}
+	b.Reset(nil)
+	readers.Put(b)
+}
 
 // release gives the memory back, unless a huge header made it huge.
 func (t *headerText) release() {

@@ -15,8 +15,8 @@ type keyring struct {
 	byName map[string]*pendingKey
 }
 
-func newKeyring(ctx context.Context, lookup Lookup) *keyring {
-	return &keyring{ctx: ctx, lookup: lookup}
+func newKeyring(ctx context.Context, lookup Lookup) keyring {
+	return keyring{ctx: ctx, lookup: lookup}
 }
 
 // pendingKey is a key that was asked for.

@@ -1,7 +1,6 @@
 package dkim
 
 import (
-	"bufio"
 	"bytes"
 	"crypto"
 	"crypto/rand"
@@ -42,10 +41,10 @@ func Sign(r io.ReaderAt, size int64, prefix []byte, keys []*Key, now time.Time) 
 	if len(keys) == 0 {
 		return nil, errors.New("dkim: no key to sign with")
 	}
-	br := readers.Get().(*bufio.Reader)
-	defer readers.Put(br)
+	br := readers.Get().(*reader)
+	defer br.release()
 	br.Reset(io.MultiReader(bytes.NewReader(prefix), io.NewSectionReader(r, 0, size)))
-	h, err := readHeader(br)
+	h, err := readHeader(br.Reader)
 	if err != nil {
 		return nil, err
 	}

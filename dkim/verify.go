@@ -1,7 +1,6 @@
 package dkim
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto"
@@ -27,29 +26,29 @@ const clockSkew = 15 * time.Minute
 // error is one of reading the message, or ErrHeaderTooBig; what is wrong with a signature is in its Verification. The
 // keys are looked up at the same time while the body is read, once.
 func Verify(ctx context.Context, r io.ReaderAt, size int64, lookup LookupTXT, now time.Time) ([]Verification, error) {
-	list, _, err := examine(r, size, examination{signatures: newKeyring(ctx, Lookup{Source: lookup}), now: now})
+	list, _, err := examine(r, size, &examination{signatures: newKeyring(ctx, Lookup{Source: lookup}), now: now})
 	return list, err
 }
 
 // VerifyAll is Verify and VerifyARC in one reading of the message. The keys of signatures and of seals are asked for by
 // two lookups, so that the one cannot use up what the other may ask.
 func VerifyAll(ctx context.Context, r io.ReaderAt, size int64, signatures, seals Lookup, now time.Time) ([]Verification, Chain, error) {
-	return examine(r, size, examination{signatures: newKeyring(ctx, signatures), seals: newKeyring(ctx, seals), now: now})
+	return examine(r, size, &examination{signatures: newKeyring(ctx, signatures), seals: newKeyring(ctx, seals), now: now})
 }
 
-// examination is what one reading of a message looks for; a keyring that is nil leaves its part out.
+// examination is what one reading of a message looks for; a keyring without a source leaves its part out.
 type examination struct {
-	signatures, seals *keyring
+	signatures, seals keyring
 	now               time.Time
 }
 
-func examine(r io.ReaderAt, size int64, x examination) ([]Verification, Chain, error) {
-	br := readers.Get().(*bufio.Reader)
-	defer readers.Put(br)
-	br.Reset(io.NewSectionReader(r, 0, size))
+func examine(r io.ReaderAt, size int64, x *examination) ([]Verification, Chain, error) {
+	br := readers.Get().(*reader)
+	defer br.release()
+	br.begin(r, size)
 	text := headers.Get().(*headerText)
 	defer text.release()
-	if err := text.read(br); err != nil {
+	if err := text.read(br.Reader); err != nil {
 		return nil, Chain{}, err
 	}
 	if !text.isSigned() {
@@ -59,9 +58,9 @@ func examine(r io.ReaderAt, size int64, x examination) ([]Verification, Chain, e
 }
 
 // verify goes on behind the header.
-func (x examination) verify(h header, body io.Reader) ([]Verification, Chain, error) {
+func (x *examination) verify(h header, body io.Reader) ([]Verification, Chain, error) {
 	var all []*signature
-	if x.signatures != nil {
+	if x.signatures.lookup.Source != nil {
 		all = h.signatures(x.now)
 	}
 	var bodies bodyHashes
@@ -72,9 +71,9 @@ func (x examination) verify(h header, body io.Reader) ([]Verification, Chain, er
 		}
 	}
 	chain := newChain(Chain{Result: ResultNone})
-	if x.seals != nil {
+	if x.seals.lookup.Source != nil {
 		chain = h.chain()
-		chain.ask(x.seals, &bodies)
+		chain.ask(&x.seals, &bodies)
 	}
 	if len(bodies) > 0 {
 		if err := copyBody(body, bodies.list()); err != nil {

@@ -35,7 +35,8 @@ type inquiry struct {
 	a     *Arrival
 	began time.Time
 	ctx   latectx.Context
-	// authors are the addresses in From, as far as they are some; first tells whether the first one there is.
+	// author is what stands first in From, and authors all in it that are addresses; first tells whether author is one.
+	author  string
 	authors []address.Address
 	first   bool
 	// standings is room for what is known of the sender.
@@ -215,7 +216,7 @@ func (i *inquiry) trace() *verdict.Trace {
 	a := i.a
 	t := &verdict.Trace{
 		Version: verdict.TraceVersion, ID: a.ID, At: i.began, Client: a.Client.String(), Helo: clean(a.Helo), From: pathOf(a.From),
-		Author: clean(authorOf(a)), MessageID: clean(a.Parsed.Envelope.MessageID), Size: a.Size, Engine: antispam.Version, Checks: i.checks,
+		Author: clean(i.author), MessageID: clean(a.Parsed.Envelope.MessageID), Size: a.Size, Engine: antispam.Version, Checks: i.checks,
 	}
 	if i.external {
 		// The scanner's verdict is the verdict: what we found besides is told, and counts nothing.
@@ -226,13 +227,6 @@ func (i *inquiry) trace() *verdict.Trace {
 		}
 	}
 	return t
-}
-
-func authorOf(a *Arrival) string {
-	if len(a.Parsed.Envelope.From) == 0 {
-		return ""
-	}
-	return a.Parsed.Envelope.From[0].Address()
 }
 
 // maxClean bounds what is taken into a trace from a stranger's text, in bytes.

@@ -117,15 +117,19 @@ func (i *inquiry) readAuthors() {
 	from := i.a.Parsed.Envelope.From
 	i.authors = make([]address.Address, 0, min(len(from), maxAuthors))
 	for n := range from[:min(len(from), maxAuthors)] {
-		if a, err := address.Parse(from[n].Address()); err == nil && a.Domain != "" {
+		text := from[n].Address()
+		if n == 0 {
+			i.author = text
+		}
+		if a, err := address.Parse(text); err == nil && a.Domain != "" {
 			i.authors = append(i.authors, a)
 			i.first = i.first || n == 0
 		}
 	}
 }
 
-// author is the first address in From, as far as it is one.
-func (i *inquiry) author() (address.Address, bool) {
+// firstAuthor is the first address in From, as far as it is one.
+func (i *inquiry) firstAuthor() (address.Address, bool) {
 	if !i.first {
 		return address.Address{}, false
 	}

@@ -85,7 +85,7 @@ func (i *inquiry) senderKeys() []reputation.Key {
 	keys := append(make([]reputation.Key, 0, maxKeys), networks[:]...)
 	if d := i.provenDomain(); d != "" {
 		keys = append(keys, reputation.Key{Kind: reputation.AuthenticatedDomain, Name: d})
-		if author, ok := i.author(); ok && i.proves(author.Domain) {
+		if author, ok := i.firstAuthor(); ok && i.proves(author.Domain) {
 			keys = append(keys, reputation.SenderKey(author))
 		}
 		return keys
@@ -94,7 +94,7 @@ func (i *inquiry) senderKeys() []reputation.Key {
 	if d := mailauth.OrganizationalDomain(i.a.From.Domain); d != "" {
 		keys = append(keys, reputation.Key{Kind: reputation.EnvelopeDomain, Name: d})
 	}
-	if author, ok := i.author(); ok {
+	if author, ok := i.firstAuthor(); ok {
 		if d := mailauth.OrganizationalDomain(author.Domain); d != "" {
 			keys = append(keys, reputation.Key{Kind: reputation.FromDomain, Name: d})
 		}
@@ -105,7 +105,7 @@ func (i *inquiry) senderKeys() []reputation.Key {
 // provenDomain is the organization that answers for the message: the author's if it is proven, else the signer's, else that
 // of the reverse-path.
 func (i *inquiry) provenDomain() string {
-	if author, ok := i.author(); ok && i.proves(author.Domain) {
+	if author, ok := i.firstAuthor(); ok && i.proves(author.Domain) {
 		return mailauth.OrganizationalDomain(author.Domain)
 	}
 	for _, s := range i.results.DKIM {

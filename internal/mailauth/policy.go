@@ -69,19 +69,24 @@ func (d *DMARC) Effective() dmarc.Policy {
 
 // policies are the records of the authors' domains, as they are looked for while the other checks run.
 type policies struct {
-	tree    *dmarc.Tree
-	named   authors
-	authors []Author // one for each domain that is named
-	errs    []error  // by author
+	tree  dmarc.Tree
+	named authors
+	found []sought // one for each domain that is named
+}
+
+// sought is an author, or why the policy is not known.
+type sought struct {
+	Author
+	err error
 }
 
 // find looks for the records of all authors at the same time: one whose DNS is slow, which may be so by intent, must
 // not take the time in which another's policy is found. What is remembered is had at once, one after the other.
 func (p *policies) find(ctx context.Context, s *share, records *dmarc.Records, h message.Header) {
-	*p = policies{tree: dmarc.NewTreeWith(s, records)}
+	*p = policies{tree: dmarc.Tree{Resolver: s, Records: records}}
 	p.named.readAll(h)
 	n := len(p.named.domains)
-	p.authors, p.errs = make([]Author, n), make([]error, n)
+	p.found = make([]sought, n)
 	if s.recalling || n < 2 {
 		for i := range n {
 			p.findOne(ctx, i)
@@ -97,24 +102,25 @@ func (p *policies) find(ctx context.Context, s *share, records *dmarc.Records, h
 }
 
 func (p *policies) findOne(ctx context.Context, i int) {
-	p.authors[i].Domain = p.named.domains[i]
-	p.authors[i].Found, p.errs[i] = p.tree.Policy(ctx, p.named.domains[i])
+	a := &p.found[i]
+	a.Domain = p.named.domains[i]
+	a.Found, a.err = p.tree.Policy(ctx, a.Domain)
 }
 
 // judge joins the policies to what was proven.
 func (p *policies) judge(ctx context.Context, r *Results, trusted []string) DMARC {
-	d := DMARC{Status: None, Disposition: dmarc.None, Authors: make([]Author, 0, len(p.authors))}
-	if p.named.unreadable || len(p.authors) == 0 {
+	d := DMARC{Status: None, Disposition: dmarc.None, Authors: make([]Author, 0, len(p.found))}
+	if p.named.unreadable || len(p.found) == 0 {
 		d.Status, d.Reason = PermError, "no author domain in From"
 	}
-	for i := range p.authors {
-		a := &p.authors[i]
-		if p.errs[i] != nil {
-			a.noPolicy(p.errs[i])
+	for i := range p.found {
+		a := &p.found[i]
+		if a.err != nil {
+			a.noPolicy(a.err)
 		} else {
-			p.judgeAuthor(ctx, a, r, trusted)
+			p.judgeAuthor(ctx, &a.Author, r, trusted)
 		}
-		d.add(a)
+		d.add(&a.Author)
 	}
 	if p.named.more {
 		d.Status, d.Reason, d.Disposition, d.Unsure = PermError, fmt.Sprintf("more than %d author domains", maxAuthors), dmarc.Reject, false

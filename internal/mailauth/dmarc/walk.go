@@ -24,11 +24,12 @@ const maxQueries = 8
 // Tree is the part of the DNS that has to do with the authors of one message. What was asked once is remembered. Its methods
 // may be called concurrently.
 type Tree struct {
-	resolver Resolver
-	records  *Records
+	Resolver Resolver
+	// Records remembers records that were read; nil reads each anew.
+	Records *Records
 
 	mu    sync.Mutex
-	known []*node // few, as bounded as the questions
+	known *node // the last one asked for; they are as few as the questions
 }
 
 // node is what stands at _dmarc below a domain.
@@ -36,24 +37,21 @@ type node struct {
 	domain string
 	record *Record // nil when there is none
 	err    error
+	before *node
 }
 
 // NewTree makes a tree that knows nothing yet.
-func NewTree(r Resolver) *Tree { return NewTreeWith(r, nil) }
-
-// NewTreeWith is NewTree with a memory for records that were read.
-func NewTreeWith(r Resolver, records *Records) *Tree { return &Tree{resolver: r, records: records} }
+func NewTree(r Resolver) *Tree { return &Tree{Resolver: r} }
 
 // node gives what was asked for before, nil for what was not.
 func (t *Tree) node(domain string) *node {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for _, n := range t.known {
-		if n.domain == domain {
-			return n
-		}
+	n := t.known
+	for n != nil && n.domain != domain {
+		n = n.before
 	}
-	return nil
+	return n
 }
 
 // at asks for the record of a domain. Several DMARC records at one name are as good as none (RFC 9989 4.10), and so is one
@@ -63,13 +61,13 @@ func (t *Tree) at(ctx context.Context, domain string) *node {
 		return n
 	}
 	n := &node{domain: domain}
-	answer, err := t.resolver.TXT(ctx, "_dmarc."+domain)
+	answer, err := t.Resolver.TXT(ctx, "_dmarc."+domain)
 	if err != nil && !resolver.IsNotFound(err) {
 		n.err = err
 	}
 	count := 0
 	for _, text := range answer.Values {
-		r, err := t.records.parse(text)
+		r, err := t.Records.parse(text)
 		if !errors.Is(err, ErrNotDMARC) {
 			count++
 		}
@@ -82,7 +80,7 @@ func (t *Tree) at(ctx context.Context, domain string) *node {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.known = append(t.known, n)
+	n.before, t.known = t.known, n
 	return n
 }
 
@@ -201,14 +199,14 @@ func (t *Tree) Aligned(ctx context.Context, author, proven string, strict bool) 
 // Exists reports whether a domain has an address or a mail exchanger (RFC 9989 3.2.13). With an error, which is temporary or
 // the resolver's refusal to be asked any more, nobody knows.
 func (t *Tree) Exists(ctx context.Context, domain string) (bool, error) {
-	_, err := t.resolver.MX(ctx, domain)
+	_, err := t.Resolver.MX(ctx, domain)
 	if errors.Is(err, resolver.ErrNoDomain) {
 		return false, nil
 	}
 	if !resolver.IsNotFound(err) {
 		return err == nil, err
 	}
-	for _, ask := range []func(context.Context, string) (resolver.Answer[netip.Addr], error){t.resolver.LookupA, t.resolver.LookupAAAA} {
+	for _, ask := range []func(context.Context, string) (resolver.Answer[netip.Addr], error){t.Resolver.LookupA, t.Resolver.LookupAAAA} {
 		if _, err := ask(ctx, domain); !resolver.IsNotFound(err) {
 			return err == nil, err
 		}
