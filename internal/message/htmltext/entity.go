@@ -16,6 +16,11 @@ const maxRare = 1000
 func (s *scanner) entity() {
 	b := s.in.look(maxEntity)
 	b = b[:min(len(b), maxEntity)]
+	if bytes.HasPrefix(b, []byte("&nbsp;")) { // most
+		s.in.pos += len("&nbsp;")
+		s.out.space(' ')
+		return
+	}
 	r, n := reference(b, false)
 	if n == 0 {
 		r, n = s.rareReference(b)

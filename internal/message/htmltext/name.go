@@ -80,7 +80,7 @@ type nameTable[T any] []nameSlot[T]
 
 type nameSlot[T any] struct {
 	name  name
-	size  int
+	size  int32
 	value T
 }
 
@@ -93,18 +93,18 @@ func (t nameTable[T]) put(s string, value T) {
 	for t[i].size > 0 {
 		i = (i + 1) & (len(t) - 1)
 	}
-	t[i] = nameSlot[T]{n, len(s), value}
+	t[i] = nameSlot[T]{n, int32(len(s)), value}
 }
 
 // slot is where a name is, or one of those behind it.
 func (t nameTable[T]) slot(n name) int {
-	return int((n.low^n.high)*0x9e3779b97f4a7c15>>48) & (len(t) - 1) // Fibonacci hashing
+	return int((n.low^n.high)*0x9e3779b97f4a7c15>>51) & (len(t) - 1) // Fibonacci hashing
 }
 
 // get gives the value of a name of that size, the zero value when it is not in the table.
 func (t nameTable[T]) get(n name, size int) T {
 	for i := t.slot(n); ; i = (i + 1) & (len(t) - 1) {
-		if e := &t[i]; e.size == 0 || e.name == n && e.size == size {
+		if e := &t[i]; e.size == 0 || e.name == n && e.size == int32(size) {
 			return e.value
 		}
 	}
@@ -117,6 +117,10 @@ func shortName(b []byte, end uint8) (n name, size int) {
 		return n, 0
 	}
 	x := binary.LittleEndian.Uint64(b)
+	if size = bits.TrailingZeros64(allLetters(x)^highs) / 8; size < 8 && ends[b[size]]&end != 0 && size > 0 {
+		n.low = (x | lows*0x20) & (1<<(size*8) - 1)
+		return n, size // most names are a few letters
+	}
 	size = bits.TrailingZeros64(mayEnd(x)&^0xff) / 8 // the first byte belongs to the name
 	if size < 8 {
 		n.low = toLower(x) & (1<<(size*8) - 1)
@@ -143,6 +147,12 @@ func zeros(x uint64) uint64 { return (x - lows) &^ x & highs }
 
 // allZeros marks the highest bits of all bytes that are zero, and of no others.
 func allZeros(x uint64) uint64 { return ^(x&^highs + ^uint64(highs) | x) & highs }
+
+// allLetters marks the highest bits of the letters of ASCII.
+func allLetters(x uint64) uint64 {
+	low := (x | lows*0x20) &^ highs
+	return (low + lows*(0x80-'a')) &^ (low + lows*(0x80-'z'-1)) &^ x & highs
+}
 
 // mayEnd marks bytes up to the space, "/", "=" and ">". Only the lowest mark can be relied on.
 func mayEnd(x uint64) uint64 {

@@ -163,14 +163,17 @@ type box struct {
 
 // readDeclarations reads "name:value; name:value" into own.
 func readDeclarations(text []byte, own *style) {
-	if bytes.Contains(text, []byte("/*")) {
+	if bytes.IndexByte(text, '/') >= 0 && bytes.Contains(text, []byte("/*")) {
 		text = withoutComments(text)
 	}
+	brackets := bytes.IndexByte(text, '(') >= 0
 	var b box
 	for len(text) > 0 {
-		n := declarationEnd(text)
+		n := declarationEnd(text, brackets)
 		if colon := bytes.IndexByte(text[:n], ':'); colon >= 0 {
-			declare(own, &b, trimWhite(text[:colon]), trimWhite(text[colon+1:n]))
+			if p := propertyOf(text, colon); p != propertyNone {
+				declare(own, &b, p, trimWhite(text[colon+1:n]))
+			}
 		}
 		text = text[min(n+1, len(text)):]
 	}
@@ -182,13 +185,14 @@ func readDeclarations(text []byte, own *style) {
 	}
 }
 
-// declarationEnd is where the semicolon behind a declaration is: not one in brackets or quotes.
-func declarationEnd(text []byte) int {
+// declarationEnd is where the semicolon behind a declaration is: not one in brackets or quotes. brackets tells whether there
+// may be some.
+func declarationEnd(text []byte, brackets bool) int {
 	n := bytes.IndexByte(text, ';')
 	if n < 0 {
 		n = len(text)
 	}
-	if bytes.IndexByte(text[:n], '(') < 0 {
+	if !brackets || bytes.IndexByte(text[:n], '(') < 0 {
 		return n
 	}
 	inside := false
@@ -217,7 +221,7 @@ func trimWhite(b []byte) []byte {
 }
 
 func withoutComments(text []byte) []byte {
-	var out []byte
+	out := make([]byte, 0, len(text))
 	for {
 		before, behind, ok := bytes.Cut(text, []byte("/*"))
 		out = append(out, before...)
@@ -230,75 +234,67 @@ func withoutComments(text []byte) []byte {
 	}
 }
 
-// maxProperty is more than the longest name of a property that matters.
-const maxProperty = 24
-
 // farAway is from how many pixels on something is out of sight.
 const farAway = 400
 
 // declare reads one declaration.
-func declare(own *style, b *box, name, value []byte) {
-	var buf [maxProperty]byte
-	if len(name) > len(buf) || len(name) == 0 {
-		return
-	}
-	for i, c := range name {
-		buf[i] = lowerByte(c)
-	}
+func declare(own *style, b *box, p property, value []byte) {
 	if i := bytes.IndexByte(value, '!'); i >= 0 {
 		value = trimWhite(value[:i]) // !important
 	}
-	switch string(buf[:len(name)]) {
-	case "display":
+	switch p {
+	case propertyDisplay:
 		own.ways &^= NotDisplayed
 		if isWord(value, "none") {
 			own.ways |= NotDisplayed
 		}
-	case "mso-hide":
+	case propertyMSOHide:
 		if isWord(value, "all") {
 			own.ways |= NotDisplayed
 		}
-	case "visibility":
+	case propertyVisibility:
 		own.unseen = switchOf(isWord(value, "hidden") || isWord(value, "collapse"))
-	case "opacity":
+	case propertyOpacity:
 		if v, _, ok := length(value); ok && v < 0.1 {
 			own.ways |= Transparent
 		}
-	case "color", "-webkit-text-fill-color":
+	case propertyColor:
 		own.color = cssColor(value)
-	case "background-color":
+	case propertyBackgroundColor:
 		own.background = cssColor(value)
-	case "background":
+	case propertyBackground:
 		own.background = backgroundColor(value)
-	case "background-image":
+	case propertyBackgroundImage:
 		if !isWord(value, "none") {
 			own.background = unknownColor
 		}
-	case "font-size":
+	case propertyFontSize:
 		setFontSize(own, value)
-	case "font":
+	case propertyFont:
 		readFont(own, value)
 	default:
-		b.declare(own, buf[:len(name)], value)
+		b.declare(own, p, value)
 	}
 }
 
 // declare reads what makes a box.
-func (b *box) declare(own *style, name, value []byte) {
-	switch string(name) {
-	case "height", "max-height":
+func (b *box) declare(own *style, p property, value []byte) {
+	switch p {
+	case propertyHeight:
 		b.empty = b.empty || isNothing(value)
-		setSize(&own.height, name, value)
-	case "width", "max-width":
+		setSize(&own.height, value)
+	case propertyWidth:
 		b.empty = b.empty || isNothing(value)
-		setSize(&own.width, name, value)
-	case "overflow", "overflow-x", "overflow-y":
+		setSize(&own.width, value)
+	case propertyMost:
+		b.empty = b.empty || isNothing(value)
+	case propertyOverflow:
 		b.clipped = b.clipped || isWord(value, "hidden")
-	case "position":
+	case propertyPosition:
 		b.absolute = b.absolute || isWord(value, "absolute") || isWord(value, "fixed")
-	case "left", "top", "right", "bottom":
+	case propertyPlace:
 		b.far = b.far || isFar(value)
-	case "text-indent", "margin-left", "margin-top", "margin":
+	case propertyIndent:
 		if isFar(value) {
 			own.ways |= OffScreen
 		}
@@ -335,10 +331,7 @@ func isFar(value []byte) bool {
 	return ok && unit != unitRelative && v <= -farAway
 }
 
-func setSize(size *int32, name, value []byte) {
-	if name[0] == 'm' {
-		return
-	}
+func setSize(size *int32, value []byte) {
 	if v, unit, ok := length(value); ok && unit != unitRelative {
 		*size = int32(v)
 	}

@@ -160,7 +160,15 @@ func beyond(b []byte) int {
 // writeRun writes a run of words.
 func (s *scanner) writeRun(b []byte) {
 	if t := s.out; !t.cut && len(b) < t.most-len(t.b) {
-		s.write(b)
+		if s.broken {
+			s.write(b)
+			return
+		}
+		if t.gap != 0 && len(t.b) > 0 {
+			t.b = append(t.b, t.gap)
+		}
+		t.gap = 0
+		t.b = append(t.b, b...)
 		return
 	}
 	for i := bytes.IndexByte(b, ' '); i >= 0; i = bytes.IndexByte(b, ' ') { // the limit is near: what is due behind it matters
