@@ -1,6 +1,7 @@
 package htmltext
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 )
@@ -147,6 +148,16 @@ func zeros(x uint64) uint64 { return (x - lows) &^ x & highs }
 
 // allZeros marks the highest bits of all bytes that are zero, and of no others.
 func allZeros(x uint64) uint64 { return ^(x&^highs + ^uint64(highs) | x) & highs }
+
+// indexNear is bytes.IndexByte for what is near most of the time.
+func indexNear(b []byte, c byte) int {
+	if len(b) >= 8 {
+		if found := zeros(binary.LittleEndian.Uint64(b) ^ lows*uint64(c)); found != 0 {
+			return bits.TrailingZeros64(found) / 8
+		}
+	}
+	return bytes.IndexByte(b, c)
+}
 
 // allLetters marks the highest bits of the letters of ASCII.
 func allLetters(x uint64) uint64 {

@@ -178,6 +178,10 @@ func (s *scanner) shortTag() bool {
 	}
 	s.name, s.nameSize, s.kind = n, i, kindOf(n, i)
 	s.values, s.has = s.values[:0], 0
+	if b[i] == '>' { // most tags
+		s.in.pos += i + 1
+		return true
+	}
 	wanted := special[s.kind.tag] | common
 	if len(s.sheet.rules) > 0 {
 		wanted |= 1<<attrClass | 1<<attrID
@@ -236,7 +240,7 @@ func shortValue(b []byte, i int) (value []byte, end int) {
 		return nil, -1
 	}
 	if quote := b[i]; quote == '"' || quote == '\'' {
-		n := bytes.IndexByte(b[i+1:], quote)
+		n := indexNear(b[i+1:], quote)
 		if n < 0 {
 			return nil, -1
 		}
