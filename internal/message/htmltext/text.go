@@ -70,37 +70,36 @@ var classes = func() (c [256]uint8) {
 func (s *scanner) words() {
 	chunk := s.in.buf[s.in.pos:s.in.end]
 	i := 0
-	for i < len(chunk) {
-		switch classes[chunk[i]] {
-		case plain, lead:
-			n := run(chunk[i:])
-			if n == 0 { // a lead
-				s.in.pos += i
-				s.in.pos += s.wide(s.in.look(utf8.UTFMax))
-				chunk, i = s.in.buf[s.in.pos:s.in.end], 0
-				continue
+	for i < len(chunk) && chunk[i] != '<' {
+		if classes[chunk[i]] == white {
+			s.out.space(' ')
+			for i++; i < len(chunk) && classes[chunk[i]] == white; i++ {
 			}
+			continue
+		}
+		if n := run(chunk[i:]); n > 0 {
 			s.writeRun(chunk[i : i+n])
 			i += n
 			continue
-		case white:
-			for i+1 < len(chunk) && classes[chunk[i+1]] == white {
-				i++
-			}
-			s.out.space(' ')
-		case control:
-			s.d.ControlBytes++
-		case markup:
-			s.in.pos += i
-			return
-		case amp:
-			s.in.pos += i
-			s.entity()
-			chunk, i = s.in.buf[s.in.pos:s.in.end], -1
 		}
-		i++
+		s.in.pos += i
+		s.special()
+		chunk, i = s.in.buf[s.in.pos:s.in.end], 0
 	}
 	s.in.pos += i
+}
+
+// special reads what is no plain text.
+func (s *scanner) special() {
+	switch classes[s.in.buf[s.in.pos]] {
+	case amp:
+		s.entity()
+	case control:
+		s.d.ControlBytes++
+		s.in.pos++
+	default:
+		s.in.pos += s.wide(s.in.look(utf8.UTFMax))
+	}
 }
 
 // run is the length of the words at the beginning of b that have single spaces between them, so that they can be written
