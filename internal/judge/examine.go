@@ -181,15 +181,16 @@ func (i *inquiry) gather() error {
 	}
 	i.checks = i.appendAuth(i.checks)
 	i.checks = append(i.checks, dnsblCheck(i.a.Listed))
+	began := i.Clock.Now()
 	if i.domains != nil {
-		began := i.Clock.Now()
 		c := uriblCheck(i.domains())
-		i.checks = append(i.checks, i.took(c, began))
+		began = i.took(&c, began)
+		i.checks = append(i.checks, c)
 	}
 	if !i.external {
-		began := i.Clock.Now()
 		c := i.findings.Rules()
-		i.checks = append(i.checks, i.took(c, began))
+		i.took(&c, began)
+		i.checks = append(i.checks, c)
 	}
 	return nil
 }
@@ -205,10 +206,11 @@ func confirmedName(r mailauth.IPRev) (name string, asked bool) {
 	return "", false
 }
 
-// took is a check with the time since it was begun.
-func (i *inquiry) took(c verdict.Check, began time.Time) verdict.Check {
-	c.Micros = i.Clock.Now().Sub(began).Microseconds()
-	return c
+// took notes how long a check took since it was begun, and gives the time, which is the start of the next.
+func (i *inquiry) took(c *verdict.Check, began time.Time) time.Time {
+	now := i.Clock.Now()
+	c.Micros = now.Sub(began).Microseconds()
+	return now
 }
 
 // trace begins the story.

@@ -23,7 +23,8 @@ func (i *inquiry) recipient(ctx context.Context, r Recipient, out *verdict.Recip
 	if !i.external {
 		began := i.Clock.Now()
 		c := i.words(ctx, r.Account)
-		out.Checks = append(make([]verdict.Check, 0, ownChecks), i.took(c, began))
+		i.took(&c, began)
+		out.Checks = append(make([]verdict.Check, 0, ownChecks), c)
 	}
 	if c, ok := i.senderCheck(ctx, r); ok {
 		if i.external && c.Result == "correspondent" {

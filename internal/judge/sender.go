@@ -38,7 +38,7 @@ func (i *inquiry) judgeSender(ctx context.Context) []reputation.Key {
 	} else {
 		i.weigh(&c, keys, standings)
 	}
-	c.Micros = i.Clock.Now().Sub(began).Microseconds()
+	i.took(&c, began)
 	if i.external {
 		c.Points = 0
 	}

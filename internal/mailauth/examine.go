@@ -20,7 +20,9 @@ type examination struct {
 	q        Request
 	ctx      latectx.Context
 	budget   budget
+	began    time.Time
 	waiting  sync.WaitGroup
+	waits    bool // something was begun that has to wait
 	results  Results
 	tookHelo time.Duration
 	policies policies
@@ -45,29 +47,32 @@ func (c *Checker) Begin(ctx context.Context, q Request) func() (Results, error) 
 	e := &examination{Checker: c, q: q, results: Results{Client: q.Client, HeloName: q.Helo, From: q.From}}
 	e.budget.fill(c)
 	e.ctx.Start(ctx, c.Timeout)
-	e.begin(partSPF)
+	e.began = c.Clock.Now()
+	now := e.begin(partSPF, e.began)
 	if !q.From.IsZero() {
-		e.begin(partHelo)
+		now = e.begin(partHelo, now)
 	}
 	if q.IPRev {
-		e.begin(partIPRev)
+		now = e.begin(partIPRev, now)
 	}
-	e.begin(partPolicies)
+	e.begin(partPolicies, now)
 	return e.end
 }
 
-// begin makes a check now, if it need not wait, or beside the others.
-func (e *examination) begin(p part) {
-	start := e.Clock.Now()
+// begin makes a check now, if it need not wait, or beside the others. It gives the time, which is the start of the next.
+func (e *examination) begin(p part, start time.Time) time.Time {
 	share, took := e.of(p)
 	if share.recall(func() { e.make(p) }) {
-		*took = e.Clock.Now().Sub(start)
-		return
+		now := e.Clock.Now()
+		*took = now.Sub(start)
+		return now
 	}
+	e.waits = true
 	e.waiting.Go(func() {
 		e.make(p)
 		*took = e.Clock.Now().Sub(start)
 	})
+	return start
 }
 
 // of gives what a check may ask, and where it is noted how long it took.
@@ -88,9 +93,9 @@ func (e *examination) make(p part) {
 	q, r, b := &e.q, &e.results, &e.budget
 	switch p {
 	case partSPF:
-		r.SPF = e.checkSPF(&e.ctx, &b.spf, q.Client, q.Helo, q.From)
+		r.SPF = e.checkSPF(&e.ctx, &b.spf, e.began, q.Client, q.Helo, q.From)
 	case partHelo:
-		r.Helo = e.checkSPF(&e.ctx, &b.helo, q.Client, q.Helo, address.Address{})
+		r.Helo = e.checkSPF(&e.ctx, &b.helo, e.began, q.Client, q.Helo, address.Address{})
 	case partIPRev:
 		r.IPRev = iprev(&e.ctx, &b.iprev, q.Client)
 	case partPolicies:
@@ -104,15 +109,18 @@ func (e *examination) end() (Results, error) {
 	r, start := &e.results, e.Clock.Now()
 	var err error
 	r.DKIM, r.ARC, err = dkim.VerifyAll(&e.ctx, e.q.Content, e.q.Size, e.lookup(&e.budget.dkim), e.lookup(&e.budget.arc), start)
-	r.took.signatures = e.Clock.Now().Sub(start)
-	e.waiting.Wait()
+	now := e.Clock.Now()
+	r.took.signatures = now.Sub(start)
+	if e.waits {
+		e.waiting.Wait()
+		now = e.Clock.Now()
+	}
 	if err != nil {
 		return Results{}, err
 	}
 	r.took.spf = max(r.took.spf, e.tookHelo)
-	start = e.Clock.Now()
 	r.DMARC = e.policies.judge(&e.ctx, r, e.q.TrustedSealers)
-	r.took.dmarc += e.Clock.Now().Sub(start)
+	r.took.dmarc += e.Clock.Now().Sub(now)
 	return *r, nil
 }
 

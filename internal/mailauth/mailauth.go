@@ -122,11 +122,11 @@ type Request struct {
 
 // CheckSPF asks whether client may send for the reverse-path, or for the HELO name when that is null.
 func (c *Checker) CheckSPF(ctx context.Context, client netip.Addr, helo string, from address.Address) SPF {
-	return c.checkSPF(ctx, c.Resolver, client, helo, from)
+	return c.checkSPF(ctx, c.Resolver, c.Clock.Now(), client, helo, from)
 }
 
-func (c *Checker) checkSPF(ctx context.Context, r Resolver, client netip.Addr, helo string, from address.Address) SPF {
-	q := spf.Query{Client: client, Helo: helo, Local: from.Local, Domain: from.Domain, Receiver: c.Receiver, Now: c.Clock.Now(), Records: &c.spfRecords}
+func (c *Checker) checkSPF(ctx context.Context, r Resolver, now time.Time, client netip.Addr, helo string, from address.Address) SPF {
+	q := spf.Query{Client: client, Helo: helo, Local: from.Local, Domain: from.Domain, Receiver: c.Receiver, Now: now, Records: &c.spfRecords}
 	if from.IsZero() {
 		q.Domain = helo
 	}

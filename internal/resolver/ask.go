@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
-
-	"postern/internal/clock"
 )
 
 const (
@@ -34,7 +32,6 @@ type entry struct {
 	authentic bool
 	expires   time.Time
 	failure   error // ErrNoDomain or ErrNoData
-	clock     clock.Clock
 
 	// values are what the records say, once somebody has asked: a slice of whatever the type of question gives.
 	values atomic.Pointer[any]
@@ -42,18 +39,25 @@ type entry struct {
 	told atomic.Pointer[net.DNSError]
 }
 
-// ask answers from memory, joins the same question on its way, or resolves.
-func (r *Resolver) ask(ctx context.Context, name string, qtype uint16) (*entry, error) {
-	key, e, err := r.recall(name, qtype)
-	if e != nil || err != nil {
-		return e, err
+// ask answers from memory, joins the same question on its way, or resolves. now is when the answer held.
+func (r *Resolver) ask(ctx context.Context, name string, qtype uint16) (e *entry, now time.Time, err error) {
+	key, e, now, err := r.recall(name, qtype)
+	if e == nil && err == nil {
+		e, err = r.fly(ctx, key, name)
+		now = r.clock.Now()
 	}
+	return e, now, err
+}
+
+// fly joins the same question on its way, or resolves.
+func (r *Resolver) fly(ctx context.Context, key cacheKey, name string) (*entry, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, temporary(name, "", err)
 	}
+	qtype := key.qtype
 	fqdn := key.fqdn()
 	flight := r.flights.DoChan(strconv.Itoa(int(qtype))+" "+fqdn, func() (any, error) {
-		if e := r.cache.get(key); e != nil {
+		if e := r.cache.get(key, r.clock.Now()); e != nil {
 			return e, nil // the same question came back while this one was on its way here
 		}
 		// The question outlives an asker that gives up: others may wait for it, and the cache wants it.
@@ -78,17 +82,17 @@ func (r *Resolver) ask(ctx context.Context, name string, qtype uint16) (*entry, 
 }
 
 // recall answers from memory; without an error and an entry nothing is remembered under the key.
-func (r *Resolver) recall(name string, qtype uint16) (cacheKey, *entry, error) {
+func (r *Resolver) recall(name string, qtype uint16) (key cacheKey, e *entry, now time.Time, err error) {
 	canonical, ok := canonical(name)
 	if !ok {
-		return cacheKey{}, nil, notAName(name)
+		return key, nil, now, notAName(name)
 	}
-	key := cacheKey{canonical, qtype}
-	e := r.cache.get(key)
+	key, now = cacheKey{canonical, qtype}, r.clock.Now()
+	e = r.cache.get(key, now)
 	if e != nil && e.failure != nil {
-		return key, nil, e.failed(name)
+		return key, nil, now, e.failed(name)
 	}
-	return key, e, nil
+	return key, e, now, nil
 }
 
 func finish(e *entry, name string) (*entry, error) {
@@ -110,7 +114,7 @@ func (e *entry) failed(name string) error {
 
 // resolve asks and follows aliases, those in the answer and, where a server leaves the rest to us, by asking again.
 func (r *Resolver) resolve(ctx context.Context, name string, qtype uint16) (*entry, error) {
-	e := &entry{name: name, authentic: true, expires: r.clock.Now().Add(r.maxTTL), clock: r.clock}
+	e := &entry{name: name, authentic: true, expires: r.clock.Now().Add(r.maxTTL)}
 	seen := map[string]bool{name: true}
 	for {
 		m, trusted, err := r.exchange(ctx, e.name, qtype)

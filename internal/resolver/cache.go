@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/miekg/dns"
 
@@ -73,7 +74,8 @@ func newCache(size int, c clock.Clock) *cache {
 	return &cache{size: size, clock: c, byKey: make(map[cacheKey]*list.Element), order: list.New()}
 }
 
-func (c *cache) get(key cacheKey) *entry {
+// get gives what is kept under a key and still holds at a time.
+func (c *cache) get(key cacheKey, now time.Time) *entry {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	el, ok := c.byKey[key]
@@ -81,7 +83,7 @@ func (c *cache) get(key cacheKey) *entry {
 		return nil
 	}
 	k := el.Value.(*kept)
-	if !c.clock.Now().Before(k.entry.expires) {
+	if !now.Before(k.entry.expires) {
 		c.remove(el)
 		return nil
 	}

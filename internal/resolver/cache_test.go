@@ -23,12 +23,12 @@ func TestLargeAnswersAreKeptUpToABoundInBytes(t *testing.T) {
 	if n := len(c.byKey); n == 0 || n*64<<10 > maxCached || n != c.order.Len() {
 		t.Errorf("%d answers of 64 KiB are kept", n)
 	}
-	if c.get(key(1999)) == nil || c.get(key(0)) != nil {
+	if c.get(key(1999), now.Now()) == nil || c.get(key(0), now.Now()) != nil {
 		t.Error("not the latest are kept")
 	}
 	now.Advance(time.Hour)
 	for i := range 2000 {
-		c.get(key(i))
+		c.get(key(i), now.Now())
 	}
 	if c.bytes != 0 {
 		t.Errorf("%d bytes are kept of nothing", c.bytes)

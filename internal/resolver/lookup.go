@@ -160,17 +160,17 @@ func (r *Resolver) LookupAddr(ctx context.Context, addr string) ([]string, error
 }
 
 // asking gives the answer to a question: Resolver.ask, or Memory.ask.
-type asking func(ctx context.Context, name string, qtype uint16) (*entry, error)
+type asking func(ctx context.Context, name string, qtype uint16) (e *entry, now time.Time, err error)
 
 // values asks and turns the records of the answer into values; records that do not turn are left out.
 func values[T any](ctx context.Context, ask asking, name string, qtype uint16, value func(dns.RR) (T, bool)) (Answer[T], error) {
-	e, err := ask(ctx, name, qtype)
+	e, now, err := ask(ctx, name, qtype)
 	if err != nil {
 		return Answer[T]{}, err
 	}
 	a := Answer[T]{
 		Values:    valuesOf(e, value),
-		TTL:       max(0, e.expires.Sub(e.clock.Now())).Truncate(time.Second),
+		TTL:       max(0, e.expires.Sub(now)).Truncate(time.Second),
 		Authentic: e.authentic,
 		Name:      e.name,
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"time"
 
 	"github.com/miekg/dns"
 )
@@ -18,12 +19,12 @@ type Memory struct{ r *Resolver }
 // Memory gives what the resolver remembers.
 func (r *Resolver) Memory() Memory { return Memory{r} }
 
-func (m Memory) ask(_ context.Context, name string, qtype uint16) (*entry, error) {
-	_, e, err := m.r.recall(name, qtype)
+func (m Memory) ask(_ context.Context, name string, qtype uint16) (e *entry, now time.Time, err error) {
+	_, e, now, err = m.r.recall(name, qtype)
 	if e == nil && err == nil {
-		return nil, ErrNotRemembered
+		err = ErrNotRemembered
 	}
-	return e, err
+	return e, now, err
 }
 
 // TXT is [Resolver.TXT].
