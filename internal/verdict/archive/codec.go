@@ -35,46 +35,36 @@ var ErrDamaged = errors.New("the stored judgement is damaged")
 // the whole.
 type codec struct {
 	dict    *s2.Dict
-	known   *places
 	buffers sync.Pool
 }
 
 func newCodec() *codec {
-	c := &codec{dict: s2.MakeDict([]byte(dictionary), nil), known: known(dictionary)}
-	c.buffers.New = func() any { return &room{window: []byte(dictionary)} }
+	c := &codec{dict: s2.MakeDict([]byte(dictionary), nil)}
+	c.buffers.New = func() any { return new(room) }
 	return c
 }
 
-// room is what packing needs on the way. The window begins with the dictionary.
-type room struct {
-	window, packed []byte
-	seen           places
-}
+// room is what packing needs on the way.
+type room struct{ text, packed []byte }
 
 // pack gives the stored form, which the caller keeps.
 func (c *codec) pack(t *verdict.Trace) (stored []byte, err error) {
 	r := c.buffers.Get().(*room)
-	if r.window, err = t.AppendJSON(r.window[:len(dictionary)]); err != nil {
+	if r.text, err = t.AppendJSON(r.text[:0]); err != nil {
 		return nil, err
 	}
-	text := r.window[len(dictionary):]
-	if len(text) > maxTrace {
+	if len(r.text) > maxTrace {
 		return nil, ErrTooLarge
 	}
-	stored = text
-	if len(text) >= packFrom {
-		if len(r.window) <= packAtMost {
-			r.seen = *c.known
-			r.packed = pack(r.packed[:0], r.window, len(dictionary), &r.seen)
-		} else {
-			r.packed = c.dict.Encode(r.packed[:cap(r.packed)], text)
-		}
-		if len(r.packed) < len(text) {
+	stored = r.text
+	if len(r.text) >= packFrom {
+		r.packed = c.dict.Encode(r.packed[:cap(r.packed)], r.text)
+		if len(r.packed) < len(r.text) {
 			stored = r.packed
 		}
 	}
 	stored = slices.Clone(stored)
-	if cap(r.window) <= 1<<20 { // what a huge one needed is not kept
+	if cap(r.text) <= 1<<20 { // what a huge one needed is not kept
 		c.buffers.Put(r)
 	}
 	return stored, nil
