@@ -4,7 +4,7 @@
 // The road starts at [Document.Scan] with the UTF-8 that message.TextReader gives for a text/html part, and ends at the
 // fields of [Document]: visible and hidden text, links, counts. It is one pass with a small buffer, a tokenizer of our own
 // along the lines of the HTML standard; no tree is built. Whatever the input is, time is linear in its length and memory is
-// bounded by [Limits] and two fixed buffers, and a Document that is used again allocates next to nothing.
+// bounded by [Limits] and a few fixed buffers, and a Document that is used again allocates next to nothing.
 //
 // It judges nothing: newsletters hide a preview line as spammers hide their poetry. What is worth how much is the affair of
 // package antispam.

@@ -2,7 +2,10 @@ package htmltext
 
 import (
 	"bytes"
+	"fmt"
 	"io"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -263,14 +266,157 @@ func TestAScannedDocumentAllocatesNothingMore(t *testing.T) {
 }
 
 func TestItDoesNotMatterHowTheBytesCome(t *testing.T) {
-	for _, text := range []string{newsletter[:6000], testmail.HTML()[0].Text(2000), "a&#x1F600;<b title='&lt;'>\u200b<!-- - -- -->x"} {
-		a, b := scan(t, text), new(Document)
-		if err := b.Scan(iotest.OneByteReader(strings.NewReader(text)), Limits{}); err != nil {
+	texts := []string{newsletter[:6000], testmail.HTML()[0].Text(2000), "a&#x1F600;<b title='&lt;'>\u200b<!-- - -- -->x"}
+	for _, n := range newsletters(4) {
+		texts = append(texts, string(n[:6000]))
+	}
+	for _, text := range texts {
+		compareInPieces(t, text)
+	}
+}
+
+// compareInPieces scans a document that comes byte by byte, so that no tag and no text is in the window as a whole, and as
+// it is.
+func compareInPieces(t *testing.T, text string) {
+	t.Helper()
+	a, b := scan(t, text), new(Document)
+	if err := b.Scan(iotest.OneByteReader(strings.NewReader(text)), Limits{}); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(a.Visible, b.Visible) || !bytes.Equal(a.Hidden, b.Hidden) || !bytes.Equal(a.Title, b.Title) || a.Counts != b.Counts || a.Ways != b.Ways {
+		t.Fatalf("%q: %+v\n%+v\n%q\n%q", text, a.Counts, b.Counts, a.Visible, b.Visible)
+	}
+	same := func(k, l Link) bool {
+		return k.Kind == l.Kind && bytes.Equal(k.URL, l.URL) && bytes.Equal(k.Text, l.Text) && k.Hidden == l.Hidden && k.Width == l.Width && k.Height == l.Height
+	}
+	if !slices.EqualFunc(a.Links, b.Links, same) {
+		t.Fatalf("%q: %+v\n%+v", text, a.Links, b.Links)
+	}
+}
+
+func TestTagsAreReadAlikeInOneGoAndInPieces(t *testing.T) {
+	const behind = ">inside</b></i> and text behind it, so that the window does not end"
+	for _, tag := range []string{
+		"<b", "<B ", "<b/", "<b\x00", "<b\x00 hidden", "<blockquote", "<figcaption", "<sixteen-letters-", "<sixteen-letters-and-more", "<o:p", "<h1", "<x1",
+		"<b hidden", "<b HIDDEN", "<b hidden\x00", "<b =hidden", "<b hidden=", "<b hidden= ", "<b hidden/", "<b / hidden", "<b 'hidden", "<b \xffhidden",
+		"<b style=font-size:0", "<b style = 'font-size:0'", "<b style\n=\n\"font-size:0\"", "<b style='' style='font-size:0'", "<b STYLE='font-size:0'class=x",
+		"<b cellspacing=1 cellpadding='2' style='display:none'", "<b xlink:href=x formaction=y background=z", "<b http-equivalent-of-all=1 hidden",
+		"<b onclick=x() ONLOAD='y' on=z one", "<b title='a > b' hidden", "<b title=\"it's\" hidden", "<b title='long enough to need a search' hidden",
+		"<img width=1 height='1' src=a.gif alt='an &lt;image&gt;'", "<img src=' a.gif ' src=b.gif", "<a href='http://a.example/?x=1&amp;y=2'", "<a href", "<a href=",
+		"<font color=#fff", "<font color='white' color=red", "<td bgcolor=#ffffff background=x.png", "<input type=password type=hidden", "<body text=#ffffff",
+		"<style>.x{display:none}#y{font-size:0}b{color:red}</style><b class='z x'", "<style>.x{display:none}</style><b id=y CLASS=x", "<br class=x", "<br style='background:url(x.png)'",
+		"<b title='" + strings.Repeat("x", maxShort) + "' hidden", "<a href=" + strings.Repeat("x", 3000) + " hidden",
+		"<b" + strings.Repeat(" x", maxShort/2-10) + " hidden",
+	} {
+		for shift := range 17 {
+			compareInPieces(t, strings.Repeat("x", shift)+"<i>"+tag+behind)
+			compareInPieces(t, strings.Repeat(" ", shift)+tag)
+		}
+		compareInPieces(t, strings.Repeat("x", bufferSize-10)+tag+behind)
+	}
+}
+
+func TestTextIsReadAlikeInOneGoAndInPieces(t *testing.T) {
+	for _, piece := range []string{" ", "  ", "\t", "\r\n", "\x00", "\x7f", "!", " !", "  !", "<", "< ", "&", "&amp;", "&nbsp;", "&nbsp", "&zwnj;", "\u00a0", "\u200b", "\u00e9", "é ", " é", "日本", "\u3000", "\U0001f600",
+		"\xff", "\xe2", "\xe2\x80", "\ufffd", "<!-- -->", "<zzz>", "<b>", " <b> "} {
+		for shift := range 18 {
+			text := "some text"[:min(shift, 9)] + "and more of it"[:max(0, shift-9)]
+			compareInPieces(t, text+piece+text+piece+piece+"the end of it all")
+			compareInPieces(t, text+piece)
+		}
+	}
+}
+
+func TestTextNearItsLimitIsCutAsWordsAre(t *testing.T) {
+	text := "one two  three<zzz>four five &amp; six é seven"
+	whole := scan(t, text)
+	for most := 1; most <= len(whole.Visible)+1; most++ {
+		var a, b Document
+		if err := a.Scan(strings.NewReader(text), Limits{Visible: most}); err != nil {
 			t.Fatal(err)
 		}
-		if !bytes.Equal(a.Visible, b.Visible) || !bytes.Equal(a.Hidden, b.Hidden) || a.Counts != b.Counts {
-			t.Errorf("%+v\n%+v\n%q\n%q", a.Counts, b.Counts, a.Visible, b.Visible)
+		if err := b.Scan(iotest.OneByteReader(strings.NewReader(text)), Limits{Visible: most}); err != nil {
+			t.Fatal(err)
 		}
+		want := whole.Visible[:min(most, len(whole.Visible))]
+		if !bytes.Equal(a.Visible, want) || !bytes.Equal(b.Visible, want) || a.Truncated != b.Truncated || a.Counts != b.Counts || a.Truncated != (most < len(whole.Visible)) {
+			t.Errorf("%d: %q and %q, want %q", most, a.Visible, b.Visible, want)
+		}
+	}
+}
+
+func TestNamesAreKnownInAnyCaseAndOnlyWhole(t *testing.T) {
+	hashes := map[kind]string{}
+	for _, kinds := range tagNames {
+		for text := range strings.FieldsSeq(kinds.names) {
+			for _, spelling := range []string{text, strings.ToUpper(text)} {
+				n, size := shortName([]byte(spelling+">                "), endsTag)
+				if k := kindOf(n, size); k.tag != kinds.tag || n != nameOf(text) {
+					t.Errorf("%s is %d, want %d", spelling, k.tag, kinds.tag)
+				}
+			}
+			for _, other := range []string{text + "\x00", text + "x9", "x9" + text} {
+				if k := kindOf(nameOf(other), min(len(other), maxName)); k.tag != tagUnknown {
+					t.Errorf("%q is %d", other, k.tag)
+				}
+			}
+			k := kindOf(nameOf(text), len(text))
+			if hashes[k] != "" {
+				t.Errorf("%s and %s are alike", text, hashes[k])
+			}
+			hashes[k] = text
+		}
+	}
+}
+
+// newsletters are letters of about 20 KiB, each other than the rest.
+func newsletters(n int) (list [][]byte) {
+	words := strings.Fields("the kiln was cold when we opened it this morning and most of the glazes had run so here are notes about each shelf: " +
+		"stoneware of our own workshop, glazed in blue, now with free shipping until Sunday – see you at the fair")
+	r := rand.New(rand.NewPCG(1, 2))
+	text := func(b *strings.Builder, n int) {
+		for range 1 + r.IntN(n) {
+			b.WriteString(words[r.IntN(len(words))] + " ")
+		}
+	}
+	for range n {
+		var b strings.Builder
+		b.WriteString("<html><head><style>p{margin:10px 0} .pre{display:none} td.x{color:#333}</style></head><body><div class=pre>News" + strings.Repeat("&zwnj;&nbsp;", 40) + "</div><table>")
+		for b.Len() < 20<<10 {
+			fmt.Fprintf(&b, "\n<tr><td align=\"center\" class=\"x\" style=\"padding:%dpx 18px;font:16px/150%% Helvetica,Arial,sans-serif;color:#%06x\">", r.IntN(4), 0x202020+r.IntN(2))
+			if r.IntN(3) > 0 {
+				b.WriteString("<p>")
+				text(&b, 30)
+				b.WriteString("</p>")
+			}
+			if r.IntN(2) > 0 {
+				fmt.Fprintf(&b, "<a href=\"https://click.news.example/ls?upn=%x&amp;id=%d\" target=\"_blank\" style=\"color:#1f6f54\">", r.Int64(), r.IntN(1000))
+				text(&b, 4)
+				b.WriteString("</a>")
+			}
+			if r.IntN(2) > 0 {
+				fmt.Fprintf(&b, "<br><img src=\"https://cdn.news.example/i/%d.jpg\" width=\"%d\" border=0 alt=\"", r.IntN(1e6), r.IntN(600))
+				text(&b, 3)
+				b.WriteString("\">")
+			}
+			b.WriteString("</td></tr>")
+		}
+		list = append(list, []byte(b.String()+"</table></body></html>"))
+	}
+	return list
+}
+
+// BenchmarkNewsletters scans different documents in turn: one alone is soon known to the processor by heart.
+func BenchmarkNewsletters(b *testing.B) {
+	list, n := newsletters(64), 0
+	var d Document
+	r := bytes.NewReader(nil)
+	b.ReportAllocs()
+	b.SetBytes(int64(len(bytes.Join(list, nil)) / len(list)))
+	for b.Loop() {
+		r.Reset(list[n%len(list)])
+		d.Scan(r, Limits{})
+		n++
 	}
 }
 

@@ -10,7 +10,6 @@ const (
 	maxValue  = 4 << 10  // of one attribute's value that is no address
 	maxValues = 16 << 10 // of all of them
 	maxSheet  = 64 << 10 // of all style sheets of a document
-	maxShort  = maxValue // of a tag that is read in one go: none of these matters in it
 )
 
 // scanner is the pass over a document: a tokenizer by the rules of the HTML standard, with what each token does.
@@ -168,96 +167,6 @@ func (s *scanner) tag() bool {
 	return s.attributes()
 }
 
-// shortTag reads a tag that is in the window as a whole, and has nothing odd: nearly every one. It changes nothing that
-// counts if it is none.
-func (s *scanner) shortTag() bool {
-	b := s.in.buf[s.in.pos:min(s.in.end, s.in.pos+maxShort)]
-	n, i := shortName(b, endsTag)
-	if i == 0 {
-		return false
-	}
-	s.name, s.nameSize, s.kind = n, i, kindOf(n, i)
-	s.values, s.has = s.values[:0], 0
-	if b[i] == '>' { // most tags
-		s.in.pos += i + 1
-		return true
-	}
-	wanted := special[s.kind.tag] | common
-	if len(s.sheet.rules) > 0 {
-		wanted |= 1<<attrClass | 1<<attrID
-	}
-	handlers := 0
-	for i < len(b) {
-		c := b[i]
-		if c == '>' {
-			s.in.pos += i + 1
-			s.d.Handlers += handlers
-			return true
-		}
-		if ends[c]&endsTag != 0 {
-			i++
-			continue
-		}
-		n, size := shortName(b[i:], endsAttr)
-		if size == 0 {
-			return false
-		}
-		if isHandler(n, size) {
-			handlers++
-		}
-		value, behind := shortValue(b, i+size)
-		if behind < 0 {
-			return false
-		}
-		i = behind
-		if a := attributes.get(n, size); wanted.has(a) {
-			wanted &^= 1 << a // the first counts
-			if urls.has(a) {
-				value = value[:min(len(value), s.lim.URL)]
-			}
-			begin := len(s.values)
-			s.values = append(s.values, value...)
-			s.keepValue(a, begin)
-		}
-	}
-	return false
-}
-
-// shortValue reads what is behind an attribute's name, which ends at b[i], and tells where it ends; -1 when that may be
-// behind b.
-func shortValue(b []byte, i int) (value []byte, end int) {
-	for ; i < len(b) && classes[b[i]] == white; i++ {
-	}
-	if i == len(b) {
-		return nil, -1
-	}
-	if b[i] != '=' {
-		return nil, i
-	}
-	for i++; i < len(b) && classes[b[i]] == white; i++ {
-	}
-	if i == len(b) {
-		return nil, -1
-	}
-	if quote := b[i]; quote == '"' || quote == '\'' {
-		n := indexNear(b[i+1:], quote)
-		if n < 0 {
-			return nil, -1
-		}
-		return b[i+1 : i+1+n], i + n + 2
-	}
-	begin := i
-	for ; i < len(b); i++ {
-		if ends[b[i]]&endsValue != 0 {
-			return b[begin:i], i
-		}
-	}
-	return nil, -1
-}
-
-// isHandler reports whether an attribute holds a script, as onclick does.
-func isHandler(n name, size int) bool { return size > 3 && n.low&0xffff == 'o'|'n'<<8 }
-
 // attributes reads up to and including the ">" of a tag and reports whether there was one.
 func (s *scanner) attributes() bool {
 	s.values, s.has = s.values[:0], 0
@@ -296,6 +205,9 @@ func (s *scanner) attribute() {
 		s.keepValue(a, begin)
 	}
 }
+
+// isHandler reports whether an attribute holds a script, as onclick does.
+func isHandler(n name, size int) bool { return size > 3 && n.low&0xffff == 'o'|'n'<<8 }
 
 // keepValue makes what s.values has from begin on the value of an attribute.
 func (s *scanner) keepValue(a attribute, begin int) {
