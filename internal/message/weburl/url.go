@@ -1,9 +1,9 @@
 // Package weburl finds web addresses in text and gives their hosts one spelling.
 //
-// The road starts with the text of a message, for [Find], or with an address that a link has, for [Parse]; it ends at a
-// [URL]: scheme, host in the form that the DNS and block lists know, and the tricks with which the address was disguised.
-// It reads addresses as browsers do, who forgive a lot, and not as RFC 3986 does: what counts is where a click goes. Nothing
-// is ever fetched, and an address that redirects is the address of the redirector.
+// The road starts with the text of a message, for [Find], or with an address that a link has, for [Parse] or a [Parser]; it
+// ends at a [URL]: scheme, host in the form that the DNS and block lists know, and the tricks with which the address was
+// disguised. It reads addresses as browsers do, who forgive a lot, and not as RFC 3986 does: what counts is where a click
+// goes. Nothing is ever fetched, and an address that redirects is the address of the redirector.
 //
 // Everything is bounded: one pass over the text, addresses up to a length, as many as asked for.
 package weburl
@@ -55,7 +55,7 @@ const maxAuthority = 2 << 10
 func Parse(raw []byte) (u URL, ok bool) { return new(Parser).Parse(raw) }
 
 // Parser reads addresses one after another. It remembers the hosts that it met last, since most addresses of a message
-// lead to a few. The zero value is ready.
+// lead to a few. The zero value is ready; it is for one goroutine.
 type Parser struct {
 	hosts [4]string // in their normal form, and nothing but that in the address
 	next  int       // the one to forget

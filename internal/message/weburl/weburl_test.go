@@ -2,6 +2,8 @@ package weburl
 
 import (
 	"bytes"
+	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"strings"
 	"testing"
@@ -108,6 +110,40 @@ func TestBareDomainsAreFoundWhenAsked(t *testing.T) {
 	}
 }
 
+func TestAParserReadsAsParseDoes(t *testing.T) {
+	var p Parser
+	hosts := []string{"a.example", "b.example", "A.example", "c.example", "d.example", "e.example", "a.example:80", "a.example:8080", "u@a.example", "a.example.", "",
+		"127.1", "127.0.0.1", "0x7f.1", "a.0xb", "xn--mnchen-3ya.example", "münchen.example", "a..example", ".example", "a.%65xample", "[::1]", "a[.]example", "a_b.example", "a b",
+		strings.Repeat("a", 64) + ".example", strings.Repeat("a.", 127) + "example"}
+	for n := range 2000 {
+		host := hosts[n*n*7919%len(hosts)]
+		raw := []byte([]string{"http://", "https://", "//", "hxxp://", "ht\ttp:/", "ftp:", ""}[n%7] + host + []string{"", "/x\n", "?q", "#f", "\\y"}[n%5])
+		want, wantOK := Parse(raw)
+		if got, ok := p.Parse(raw); got != want || ok != wantOK {
+			t.Fatalf("%q: %+v, want %+v", raw, got, want)
+		}
+	}
+}
+
+func TestWordsThatBeginNoAddressArePassedOver(t *testing.T) {
+	for in, want := range map[string]string{
+		"End.http://a.example/ x":               "http://a.example/=a.example",
+		"one: two. [three] a:b c.:d e[f":        "",
+		".: :.[.] [:] :// .://a.example":        "",
+		"http:x http://a.example.b.com...":      "http://a.example.b.com=a.example.b.com",
+		"a.com":                                 "a.com=a.com",
+		"b.com.":                                "b.com=b.com",
+		"x[c.com]":                              "c.com=c.com",
+		"x:d.com:e.com":                         "d.com:e.com=d.com",
+		"[http://a.example/]":                   "http://a.example/=a.example",
+		"http[:]//a.example http[://]b.example": "http[:]//a.example=a.example http[://]b.example=b.example",
+	} {
+		if got := findAll(in, Options{Bare: true}); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
 func findAll(text string, o Options) string {
 	var all []string
 	Find([]byte(text), o, func(f Found) bool {
@@ -192,8 +228,14 @@ func FuzzURL(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		if u, ok := Parse([]byte(s)); ok {
+		u, ok := Parse([]byte(s))
+		if ok {
 			checkURL(t, s, u)
+		}
+		var p Parser
+		p.Parse([]byte(s))
+		if again, ok2 := p.Parse([]byte(s)); again != u || ok2 != ok {
+			t.Fatalf("%q: %+v, then %+v", s, u, again)
 		}
 	})
 }
@@ -223,11 +265,49 @@ func BenchmarkFloods(b *testing.B) {
 	}
 }
 
+// letters are texts with some addresses, each other than the rest: one alone is soon known to the processor by heart.
+func letters(n int) (list [][]byte) {
+	words := strings.Fields("here is a line of text as people write them, e.g. about a kiln that was cold: most of the glazes had run. See you (or not) at the fair; 3.5 bags")
+	r := rand.New(rand.NewPCG(1, 2))
+	for range n {
+		var b strings.Builder
+		for b.Len() < 3000 {
+			switch r.IntN(40) {
+			case 0:
+				fmt.Fprintf(&b, "https://news%d.example/item?id=%d ", r.IntN(3), r.IntN(1000))
+			case 1:
+				fmt.Fprintf(&b, "shop%d.com, ", r.IntN(10))
+			default:
+				b.WriteString(words[r.IntN(len(words))] + " ")
+			}
+		}
+		list = append(list, []byte(b.String()))
+	}
+	return list
+}
+
 func BenchmarkFind(b *testing.B) {
-	text := []byte(strings.Repeat("Here is a line of text as people write them, e.g. about https://news.example/item?id=1 and such. ", 20))
-	b.SetBytes(int64(len(text)))
+	list, n := letters(100), 0
+	b.SetBytes(int64(len(list[0])))
 	b.ReportAllocs()
 	for b.Loop() {
-		Find(text, Options{Bare: true}, func(Found) bool { return true })
+		Find(list[n%len(list)], Options{Bare: true}, func(Found) bool { return true })
+		n++
+	}
+}
+
+// BenchmarkParser reads the addresses of a newsletter, a few hosts in turn.
+func BenchmarkParser(b *testing.B) {
+	var list [][]byte
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 1000 {
+		list = append(list, fmt.Appendf(nil, "https://%s.news.example/%s/%x?id=%d", []string{"click", "cdn", "www"}[r.IntN(3)], strings.Repeat("x", r.IntN(60)), r.Int64(), r.IntN(1e6)))
+	}
+	var p Parser
+	n := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		p.Parse(list[n%len(list)])
+		n++
 	}
 }
