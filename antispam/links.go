@@ -13,8 +13,8 @@ import (
 
 // linkFacts are about where a click leads.
 type linkFacts struct {
-	hosts   []string       // the organizations, or addresses in numbers, that links lead to, in their order
-	last    host           // that was looked at
+	hosts   []string // the organizations, or addresses in numbers, that links lead to, in their order
+	last    host     // that was looked at
 	parser  weburl.Parser
 	orgs    map[string]int // organizational domains of anchors, and how many lead there
 	tricks  weburl.Tricks
