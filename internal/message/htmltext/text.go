@@ -71,41 +71,42 @@ func (s *scanner) words() {
 	chunk := s.in.buf[s.in.pos:s.in.end]
 	i := 0
 	for i < len(chunk) && chunk[i] != '<' {
-		if classes[chunk[i]] == white {
+		n := 0
+		switch classes[chunk[i]] {
+		case plain:
+			n = run(chunk[i:])
+		case lead:
+			n = beyond(chunk[i:])
+		case white:
 			s.out.space(' ')
 			for i++; i < len(chunk) && classes[chunk[i]] == white; i++ {
 			}
 			continue
+		case control:
+			s.d.ControlBytes++
+			i++
+			continue
 		}
-		if n := run(chunk[i:]); n > 0 {
+		if n > 0 {
 			s.writeRun(chunk[i : i+n])
 			i += n
 			continue
 		}
 		s.in.pos += i
-		s.special()
+		if chunk[i] == '&' {
+			s.entity()
+		} else {
+			s.in.pos += s.wide(s.in.look(utf8.UTFMax))
+		}
 		chunk, i = s.in.buf[s.in.pos:s.in.end], 0
 	}
 	s.in.pos += i
 }
 
-// special reads what is no plain text.
-func (s *scanner) special() {
-	switch classes[s.in.buf[s.in.pos]] {
-	case amp:
-		s.entity()
-	case control:
-		s.d.ControlBytes++
-		s.in.pos++
-	default:
-		s.in.pos += s.wide(s.in.look(utf8.UTFMax))
-	}
-}
-
 // run is the length of the words at the beginning of b that have single spaces between them, so that they can be written
-// as they are.
+// as they are. The first byte is plain.
 func run(b []byte) int {
-	i, space := 0, uint64(0x80) // the mark of a space in front of b[i]
+	i, space := 0, uint64(0) // the mark of a space in front of b[i]
 	for {
 		for i+8 <= len(b) {
 			x := binary.LittleEndian.Uint64(b[i:])
@@ -125,7 +126,7 @@ func run(b []byte) int {
 		}
 		i, space = i+n, 0
 	}
-	if i > 0 && b[i-1] == ' ' {
+	if b[i-1] == ' ' {
 		i--
 	}
 	return i

@@ -77,6 +77,10 @@ func (m *mark) seek(text []byte, c byte, from int) int {
 // nextWord finds the next word that may begin an address; begin is negative when there is none.
 func (s *search) nextWord() (begin, end int) {
 	for s.from < len(s.text) {
+		if !isWord[s.text[s.from]] {
+			s.from++ // a colon without a word, among others
+			continue
+		}
 		at := min(s.dot.seek(s.text, '.', s.from), s.colon.seek(s.text, ':', s.from), s.bracket.seek(s.text, '[', s.from))
 		if at == len(s.text) {
 			return -1, 0
