@@ -37,25 +37,8 @@ var (
 	errRevoked = errors.New("the key is revoked")
 )
 
-// Records remembers keys by their texts, so that a key is read once and not for each message.
-type Records struct{ read readings.Memory[reading] }
-
-// reading is a key record as it was read, which nobody changes, and what is wrong with it.
-type reading struct {
-	record *record
-	err    error
-}
-
-func (r *Records) parse(text string) (*record, error) {
-	if r == nil {
-		return parseRecord(text)
-	}
-	was := r.read.Read(text, func(text string) reading {
-		record, err := parseRecord(text)
-		return reading{record, err}
-	})
-	return was.record, was.err
-}
+// Records remembers keys by their texts, so that a key is read once and not for each message. Nobody changes what it gives.
+type Records = readings.Memory[*record]
 
 // parseRecord reads the text of a key record.
 func parseRecord(text string) (*record, error) {
@@ -168,7 +151,7 @@ func pickRecord(texts []string, records *Records) (*record, error) {
 	var first *record
 	err := errors.New("no key record")
 	for i, text := range texts[:min(len(texts), 10)] {
-		r, e := records.parse(text)
+		r, e := records.Read(text, parseRecord)
 		if e == nil {
 			return r, nil
 		}

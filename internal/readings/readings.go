@@ -15,46 +15,52 @@ const (
 	longAtMost = 4 << 10
 )
 
-// Memory remembers readings by their texts. The zero one is empty. Its methods may be called concurrently, and what it gives is
-// shared by all who ask.
+// Memory remembers readings by their texts, those that failed too. The zero one is empty. Its methods may be called concurrently,
+// and what it gives is shared by all who ask.
 type Memory[V any] struct {
 	mu         sync.Mutex
-	young, old map[string]V
+	young, old map[string]reading[V]
 	bytes      int // of the young ones' texts
 }
 
+// reading is what reading a text gave.
+type reading[V any] struct {
+	value V
+	err   error
+}
+
 // Read gives the reading of a text, which read makes when it is not remembered. On a nil Memory nothing is.
-func (m *Memory[V]) Read(text string, read func(string) V) V {
+func (m *Memory[V]) Read(text string, read func(string) (V, error)) (V, error) {
 	if m == nil || len(text) > longAtMost {
 		return read(text)
 	}
 	m.mu.Lock()
-	v, ok := m.young[text]
+	r, ok := m.young[text]
 	if !ok {
-		if v, ok = m.old[text]; ok {
-			m.keep(text, v)
+		if r, ok = m.old[text]; ok {
+			m.keep(text, r)
 		}
 	}
 	m.mu.Unlock()
 	if ok {
-		return v
+		return r.value, r.err
 	}
-	v = read(text)
+	r.value, r.err = read(text)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.keep(text, v)
-	return v
+	m.keep(text, r)
+	return r.value, r.err
 }
 
 // keep puts a reading among the young. When these are many they become the old ones, and those of the old that nobody asked
 // for meanwhile are forgotten.
-func (m *Memory[V]) keep(text string, v V) {
+func (m *Memory[V]) keep(text string, r reading[V]) {
 	if _, twice := m.young[text]; twice {
 		return
 	}
 	if m.young == nil || len(m.young) >= textsAtMost || m.bytes+len(text) > bytesAtMost {
-		m.old, m.young, m.bytes = m.young, make(map[string]V), 0
+		m.old, m.young, m.bytes = m.young, make(map[string]reading[V]), 0
 	}
-	m.young[text] = v
+	m.young[text] = r
 	m.bytes += len(text)
 }

@@ -1,6 +1,7 @@
 package readings_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -12,17 +13,27 @@ import (
 func TestATextIsReadOnce(t *testing.T) {
 	var m readings.Memory[int]
 	reads := 0
-	length := func(s string) int {
+	length := func(s string) (int, error) {
 		reads++
-		return len(s)
+		return len(s), nil
 	}
 	for range 3 {
-		if n := m.Read("v=spf1 -all", length); n != 11 {
-			t.Errorf("%d", n)
+		if n, err := m.Read("v=spf1 -all", length); n != 11 || err != nil {
+			t.Errorf("%d, %v", n, err)
 		}
 	}
-	if m.Read("another", length) != 7 || reads != 2 {
-		t.Errorf("%d reads", reads)
+	if n, _ := m.Read("another", length); n != 7 || reads != 2 {
+		t.Errorf("%d, %d reads", n, reads)
+	}
+}
+
+func TestThatATextCannotBeReadIsRememberedToo(t *testing.T) {
+	var m readings.Memory[int]
+	reads, void := 0, errors.New("void")
+	for range 3 {
+		if _, err := m.Read("v=spf", func(string) (int, error) { reads++; return 0, void }); err != void || reads != 1 {
+			t.Errorf("%v, %d reads", err, reads)
+		}
 	}
 }
 
@@ -34,7 +45,7 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 	} {
 		var m readings.Memory[int]
 		reads := 0
-		read := func(string) int { reads++; return reads }
+		read := func(string) (int, error) { reads++; return reads, nil }
 		const often = "asked for again and again"
 		for i := range 20_000 {
 			m.Read(text(i), read)
@@ -57,10 +68,12 @@ func TestWhatIsRememberedIsBounded(t *testing.T) {
 	}
 }
 
+func upper(text string) (string, error) { return strings.ToUpper(text), nil }
+
 func TestNoMemoryReadsAnew(t *testing.T) {
 	var none *readings.Memory[string]
-	if got := none.Read("a", strings.ToUpper); got != "A" {
-		t.Error(got)
+	if got, err := none.Read("a", upper); got != "A" || err != nil {
+		t.Error(got, err)
 	}
 }
 
@@ -70,8 +83,9 @@ func TestManyReadAtTheSameTime(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for i := range 5000 {
-				if text := fmt.Sprint(i); m.Read(text, strings.Clone) != text {
-					t.Errorf("%s is another", text)
+				text := fmt.Sprint("a", i)
+				if got, err := m.Read(text, upper); got != fmt.Sprint("A", i) || err != nil {
+					t.Errorf("%s is read as %s, %v", text, got, err)
 				}
 			}
 		})

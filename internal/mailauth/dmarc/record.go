@@ -22,27 +22,12 @@ var ErrNotDMARC = errors.New("not a DMARC record")
 // errNoPolicy: what should be asked for is malformed, and nobody is to be told (RFC 7489 6.6.3, RFC 9989 4.10.1).
 var errNoPolicy = errors.New("the DMARC record has a malformed policy")
 
-// Records remembers what records say.
-type Records struct{ read readings.Memory[reading] }
+// Records remembers what records say. Nobody changes what it gives.
+type Records = readings.Memory[*Record]
 
-// reading is a record as it was read, which nobody changes, or why it could not be.
-type reading struct {
-	record *Record
-	err    error
-}
-
-func (r *Records) parse(text string) (*Record, error) {
-	if r == nil {
-		was := readRecord(text)
-		return was.record, was.err
-	}
-	was := r.read.Read(text, readRecord)
-	return was.record, was.err
-}
-
-func readRecord(text string) reading {
+func readRecord(text string) (*Record, error) {
 	record, err := ParseRecord(text)
-	return reading{&record, err}
+	return &record, err
 }
 
 // ParseRecord reads the text of a record (RFC 9989 4.7). Tags that are malformed or unknown are as if they were not there

@@ -67,7 +67,7 @@ func (t *Tree) at(ctx context.Context, domain string) *node {
 	}
 	count := 0
 	for _, text := range answer.Values {
-		r, err := t.Records.parse(text)
+		r, err := t.Records.Read(text, readRecord)
 		if !errors.Is(err, ErrNotDMARC) {
 			count++
 		}

@@ -55,7 +55,7 @@ func (e *evaluation) host(domain string) outcome {
 	if text == "" {
 		return outcome{result: None}
 	}
-	r, err := e.Records.parse(text)
+	r, err := e.Records.Read(text, parseRecord)
 	if err != nil {
 		return permanent(err)
 	}

@@ -59,26 +59,8 @@ func isRecord(text string) bool {
 		(len(text) == len(version) || text[len(version)] == ' ')
 }
 
-// Records remembers what records say.
-type Records struct{ read readings.Memory[reading] }
-
-// reading is a record as it was read, which nobody changes, or why it could not be.
-type reading struct {
-	record *record
-	err    error
-}
-
-// parse is parseRecord.
-func (r *Records) parse(text string) (*record, error) {
-	if r == nil {
-		return parseRecord(text)
-	}
-	was := r.read.Read(text, func(text string) reading {
-		record, err := parseRecord(text)
-		return reading{record, err}
-	})
-	return was.record, was.err
-}
+// Records remembers what records say. Nobody changes what it gives.
+type Records = readings.Memory[*record]
 
 // parseRecord reads an SPF record. An error anywhere makes all of it void (RFC 7208 4.6).
 func parseRecord(text string) (*record, error) {

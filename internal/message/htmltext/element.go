@@ -1,6 +1,10 @@
 package htmltext
 
-import "bytes"
+import (
+	"bytes"
+
+	"postern/internal/message/weburl"
+)
 
 // start does what a start tag asks for.
 func (s *scanner) start(t tag) {
@@ -209,20 +213,9 @@ func (s *scanner) refresh(look *style) {
 	s.addLink(Refresh, bytes.Trim(url, " \t\r\n\f'\""), look)
 }
 
-// trimBlank drops white space and control characters around an address.
-func trimBlank(b []byte) []byte {
-	for len(b) > 0 && b[0] <= ' ' {
-		b = b[1:]
-	}
-	for len(b) > 0 && b[len(b)-1] <= ' ' {
-		b = b[:len(b)-1]
-	}
-	return b
-}
-
 // link adds the address in an attribute, if there is one, and gives its place in d.Links, or -1.
 func (s *scanner) link(kind LinkKind, a attribute, look *style) int {
-	url := trimBlank(s.attr(a))
+	url := weburl.TrimBlank(s.attr(a))
 	if len(url) == 0 {
 		return -1
 	}

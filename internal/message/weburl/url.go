@@ -63,7 +63,7 @@ type Parser struct {
 
 // Parse is as the function of that name.
 func (p *Parser) Parse(raw []byte) (u URL, ok bool) {
-	raw = trimBlank(raw)
+	raw = TrimBlank(raw)
 	b := raw[:min(len(raw), maxAuthority)]
 	if isSplit(b) {
 		u.Tricks |= SplitURL
@@ -86,8 +86,8 @@ func (p *Parser) Parse(raw []byte) (u URL, ok bool) {
 	return u, true
 }
 
-// trimBlank drops white space and control characters around an address.
-func trimBlank(b []byte) []byte {
+// TrimBlank drops what browsers do not take for a part of an address: the white space and the control characters around it.
+func TrimBlank(b []byte) []byte {
 	for len(b) > 0 && b[0] <= ' ' {
 		b = b[1:]
 	}
