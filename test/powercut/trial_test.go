@@ -27,7 +27,7 @@ import (
 const (
 	farDomain  = "far.example"  // its exchangers cannot be found for now: mail for it waits in the queue
 	nearDomain = "near.example" // mail for it leaves at once
-	nearIP     = "127.0.0.23"
+	nearIP     = "127.0.0.72"
 )
 
 // worker is one client, with one connection.
