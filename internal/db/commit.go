@@ -16,6 +16,10 @@ const (
 	// A batch ends when nothing waits, or at these bounds, so that the first in it is not kept waiting for long.
 	batchWorks = 512
 	batchTime  = 50 * time.Millisecond
+	// Batches give way before they are closed (see next) as long as it brings something: after aloneAtMost that nobody joined
+	// only each askEvery-th does.
+	aloneAtMost = 4
+	askEvery    = 16
 )
 
 // work is one call of Write on its way through the committer.
@@ -25,14 +29,20 @@ type work struct {
 	done chan error
 }
 
-// committer owns the connection that writes.
+// committer owns the connection that writes. Whoever has the turn is the committer for that long: who finds it free takes it
+// for the length of one batch, since handing a work to another thread and the answer back costs as much as the work; what
+// comes meanwhile waits in the queue, for that batch or for the goroutine that run is.
 type committer struct {
 	d     *DB
 	queue chan *work
+	wake  chan struct{} // tells run that something is in the queue
 	pool  sync.Pool
-	conn  *sql.Conn
-	stmts map[string]*sql.Stmt
 	ended chan struct{}
+
+	turn  sync.Mutex
+	conn  *sql.Conn            // under turn
+	stmts map[string]*sql.Stmt // under turn
+	alone int                  // under turn: batches in a row that gave way and were joined by nobody
 
 	mu      sync.RWMutex // held for reading while a work enters the queue, so that none enters after stop
 	stopped bool
@@ -48,7 +58,8 @@ func newCommitter(ctx context.Context, d *DB) (*committer, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &committer{d: d, queue: make(chan *work, queueLength), conn: conn, stmts: map[string]*sql.Stmt{}, ended: make(chan struct{})}
+	c := &committer{d: d, queue: make(chan *work, queueLength), wake: make(chan struct{}, 1), conn: conn, stmts: map[string]*sql.Stmt{},
+		ended: make(chan struct{})}
 	c.pool.New = func() any { return &work{done: make(chan error, 1)} }
 	go c.run()
 	return c, nil
@@ -59,14 +70,15 @@ func (c *committer) stop() {
 	c.mu.Lock()
 	c.stopped = true
 	c.mu.Unlock()
-	close(c.queue)
+	close(c.wake)
 	<-c.ended
 }
 
 // Write runs fn in a transaction and returns once its effects are durable, or with fn's error once they are undone.
 //
-// fn runs on the committer's goroutine, together with the works of others: it must be short, do no I/O but SQL through
-// tx, and never call Write. It may be run again from its start, so it must set what it returns anew each time. An
+// fn runs together with the works of others, one at a time, on the goroutine of any of them or on the committer's own: it
+// must be short, do no I/O but SQL through tx, never call Write, and hold no lock that another fn or hook may want. It
+// may be run again from its start, so it must set what it returns anew each time. An
 // error of fn rolls back only its own work; a commit that fails fails every work of the batch. When ctx ends before fn
 // began, fn is not run; once it began its outcome is waited for. A statement that failed fails the work, also if fn
 // returns nil: PostgreSQL does nothing more in such a transaction. To live with a conflict, write ON CONFLICT.
@@ -74,7 +86,7 @@ func (d *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	c := d.committer
 	w := c.pool.Get().(*work)
 	w.ctx, w.fn = ctx, fn
-	if err := c.enqueue(ctx, w); err != nil {
+	if err := c.take(w); err != nil {
 		return err
 	}
 	err := <-w.done
@@ -87,18 +99,30 @@ func (d *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	return err
 }
 
-func (c *committer) enqueue(ctx context.Context, w *work) error {
+// take sees to it that a work gets its answer: at once where nobody has the turn, otherwise by way of the queue.
+func (c *committer) take(w *work) error {
 	c.mu.RLock()
-	defer c.mu.RUnlock()
 	if c.stopped {
+		c.mu.RUnlock()
 		return ErrClosed
 	}
+	if c.turn.TryLock() {
+		c.mu.RUnlock() // stop waits for the turn
+		defer c.turn.Unlock()
+		c.serve(w)
+		return nil
+	}
+	defer c.mu.RUnlock()
 	select {
 	case c.queue <- w:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+	case <-w.ctx.Done():
+		return w.ctx.Err()
 	}
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+	return nil
 }
 
 // OnUncertain registers a function that the committer calls when a COMMIT failed in a way that leaves open whether the
@@ -109,11 +133,15 @@ func (d *DB) OnUncertain(fn func()) {
 	d.committer.uncertain = append(d.committer.uncertain, fn)
 }
 
+// run serves what waits in the queue, and keeps the turn while there is more.
 func (c *committer) run() {
 	defer close(c.ended)
-	for first := range c.queue {
-		c.serve(first)
+	for range c.wake {
+		c.drain()
 	}
+	c.drain()
+	c.turn.Lock() // whoever had it last has been answered then
+	defer c.turn.Unlock()
 	for _, s := range c.stmts {
 		_ = s.Close()
 	}
@@ -122,6 +150,19 @@ func (c *committer) run() {
 		defer cancel()
 		c.d.engine.release(ctx, c.conn)
 		_ = c.conn.Close()
+	}
+}
+
+func (c *committer) drain() {
+	c.turn.Lock()
+	defer c.turn.Unlock()
+	for {
+		select {
+		case first := <-c.queue:
+			c.serve(first)
+		default:
+			return
+		}
 	}
 }
 
@@ -173,8 +214,8 @@ type batch struct {
 	tx    Tx
 	ran   []*work // ran well and wait for the commit
 	split bool    // the works to be run again are to be run one by one
-	// gaveWay: others were let run, that they might join.
-	gaveWay bool
+	// gaveWay: others were let run, that they might join; joined: one did.
+	gaveWay, joined bool
 }
 
 // run takes the given works and, the first time, as many as wait in the queue; it answers them and returns those that
@@ -191,6 +232,7 @@ func (b *batch) run(works []*work) (again []*work) {
 			return b.commit()
 		default:
 			if w = b.next(); w == nil {
+				b.closed()
 				return b.commit()
 			}
 		}
@@ -208,19 +250,32 @@ func (b *batch) run(works []*work) (again []*work) {
 
 // next takes a work from the queue, nil if none waits. Before a batch is closed, whoever is ready to run may do so once: where
 // the processors are busy, many are about to bring a work, and would each have to pay for a flush of their own. Where
-// nobody else is ready it costs nothing.
+// nobody is about to, it costs waking a thread for nothing; so it is done rarely once it has brought nobody some times.
 func (b *batch) next() *work {
-	for {
-		select {
-		case w := <-b.c.queue: // nil when it is closed
-			return w
-		default:
-		}
-		if b.gaveWay {
-			return nil
-		}
-		b.gaveWay = true
-		runtime.Gosched()
+	select {
+	case w := <-b.c.queue:
+		b.joined = b.gaveWay
+		return w
+	default:
+	}
+	if b.gaveWay || !b.c.expectsOthers() {
+		return nil
+	}
+	b.gaveWay = true
+	runtime.Gosched()
+	return b.next()
+}
+
+func (c *committer) expectsOthers() bool {
+	return c.alone < aloneAtMost || c.alone%askEvery == 0
+}
+
+// closed remembers whether giving way brought anybody.
+func (b *batch) closed() {
+	if b.joined {
+		b.c.alone = 0
+	} else {
+		b.c.alone++
 	}
 }
 

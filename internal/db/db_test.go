@@ -136,6 +136,80 @@ func TestWhoIsAboutToWriteJoinsTheBatch(t *testing.T) {
 	})
 }
 
+// A lone writer is the committer itself; Close must wait for it as for what is queued.
+func TestCloseWaitsForWhoIsWriting(t *testing.T) {
+	onBoth(t, func(t *testing.T, d *DB) {
+		began, goOn, wrote := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+		go func() {
+			wrote <- d.Write(ctx, func(tx *Tx) error {
+				close(began)
+				<-goOn
+				return insert(tx, 1, "one")
+			})
+		}()
+		<-began
+		queued := make(chan error, 1)
+		go func() { queued <- d.Write(ctx, func(tx *Tx) error { return insert(tx, 2, "two") }) }()
+		waiting(d, 1)
+		closed := make(chan error, 1)
+		go func() { closed <- d.Close() }()
+		for stopped := false; !stopped; runtime.Gosched() {
+			d.committer.mu.RLock()
+			stopped = d.committer.stopped
+			d.committer.mu.RUnlock()
+		}
+		if err := d.Write(ctx, func(*Tx) error { return nil }); !errors.Is(err, ErrClosed) {
+			t.Errorf("a write after the end: %v", err)
+		}
+		select {
+		case err := <-closed:
+			t.Fatalf("closed while somebody writes: %v", err)
+		default:
+		}
+		close(goOn)
+		if err := errors.Join(<-wrote, <-queued, <-closed); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Who finds the turn free, who waits in the queue, and the end, all at once: each write is there or was refused.
+func TestManyWritersAndTheEnd(t *testing.T) {
+	for name, url := range map[string]string{"SQLite": "sqlite:" + filepath.Join(t.TempDir(), "end.db"), "PostgreSQL": testpg.Database(t)} {
+		t.Run(name, func(t *testing.T) {
+			d := withTable(t, open(t, url))
+			const writers = 8
+			var wg sync.WaitGroup
+			var kept atomic.Int64
+			for i := range writers {
+				wg.Go(func() {
+					for n := i; ; n += writers {
+						err := d.Write(ctx, func(tx *Tx) error { return insert(tx, n, fmt.Sprint(n)) })
+						if errors.Is(err, ErrClosed) {
+							return
+						}
+						if err != nil {
+							t.Error(err)
+							return
+						}
+						kept.Add(1)
+					}
+				})
+			}
+			for kept.Load() < 300 && !t.Failed() {
+				runtime.Gosched()
+			}
+			if err := d.Close(); err != nil {
+				t.Error(err)
+			}
+			wg.Wait()
+			if n := count(t, open(t, url)); int64(n) != kept.Load() {
+				t.Errorf("%d rows, %d answered", n, kept.Load())
+			}
+		})
+	}
+}
+
 func TestAFailedWorkTakesNothingElseDown(t *testing.T) {
 	onBoth(t, func(t *testing.T, d *DB) {
 		release := hold(d)

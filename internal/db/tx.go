@@ -119,7 +119,7 @@ func scanOne(rows *sql.Rows, dest []any) error {
 func (t *Tx) OnCommit(fn func()) { t.hooks = append(t.hooks, fn) }
 
 // OnRollback asks for fn to be called if the present work, or the whole transaction, is undone; last asked, first called.
-// It is for whoever stages changes of memory on the committer's goroutine.
+// It is for whoever stages changes of memory on the committer.
 func (t *Tx) OnRollback(fn func()) { t.undo = append(t.undo, fn) }
 
 // BeforeCommit asks for fn to be called once, at the end of the transaction, after all of its works: so that works
