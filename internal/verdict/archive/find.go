@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -64,7 +63,7 @@ const (
 // the index names; otherwise it walks back through the time that is asked for. It shows nothing of removed accounts: not
 // their part of a trace, and no trace of theirs alone.
 func (a *Archive) Find(ctx context.Context, q Query) (Page, error) {
-	f := &finder{a: a, ctx: ctx, q: q, text: q.texts()}
+	f := &finder{a: a, ctx: ctx, q: q}
 	if q.Limit <= 0 {
 		f.q.Limit = 100
 	}
@@ -107,23 +106,11 @@ func (q *Query) hashes() (list []int64) {
 	return list
 }
 
-// texts must be in the lower-cased JSON of a trace that the query describes, so that others need not be parsed.
-func (q *Query) texts() (list [][]byte) {
-	if q.Action != "" {
-		list = append(list, []byte(`"action":"`+string(q.Action)+`"`))
-	}
-	if q.From != "" {
-		list = append(list, []byte(domainOf(q.From)))
-	}
-	return list
-}
-
 // finder fills a page.
 type finder struct {
 	a             *Archive
 	ctx           context.Context
 	q             Query
-	text          [][]byte
 	first, before int64
 	page          Page
 }
@@ -220,12 +207,12 @@ func (f *finder) written(hashes []int64, segment int64) (ids []int64, err error)
 func (f *finder) take(r row) (full bool) {
 	f.before = r.id
 	f.page.Examined++
-	t, err := f.a.open(r, f.text)
+	t, err := f.a.open(r)
 	switch {
 	case err != nil:
 		f.page.Damaged++
 		f.a.log.Warn("a stored judgement cannot be read", "number", r.id, "error", err)
-	case t != nil && f.a.hide(t) && f.q.describes(t):
+	case f.a.hide(t) && f.q.describes(t):
 		f.page.Entries = append(f.page.Entries, Entry{Number: r.id, Stored: time.UnixMilli(r.at).UTC(), Trace: t})
 	}
 	if len(f.page.Entries) < f.q.Limit && f.page.Examined < examineAtMost {
@@ -295,22 +282,10 @@ func (a *Archive) read(ctx context.Context, query string, args ...any) (list []r
 	return list, errors.Join(rows.Err(), rows.Close())
 }
 
-// open checks a row and gives its trace; nil if its JSON lacks one of the texts.
-func (a *Archive) open(r row, texts [][]byte) (*verdict.Trace, error) {
+// open checks a row and gives its trace.
+func (a *Archive) open(r row) (*verdict.Trace, error) {
 	if rowCRC(r.id, r.at, r.stored) != r.crc {
 		return nil, fmt.Errorf("%w: checksum", ErrDamaged)
 	}
-	text, err := a.codec.unpack(r.stored)
-	if err != nil {
-		return nil, err
-	}
-	if len(texts) > 0 {
-		lower := bytes.ToLower(text)
-		for _, needle := range texts {
-			if !bytes.Contains(lower, needle) {
-				return nil, nil
-			}
-		}
-	}
-	return parse(text)
+	return a.codec.unpack(r.stored)
 }

@@ -128,7 +128,7 @@ func (a *Archive) eraseTx(tx *db.Tx, account int64, ids []int64) error {
 
 // eraseRow writes a row anew without the account. One that has nobody else, or cannot be read, goes as a whole.
 func (a *Archive) eraseRow(tx *db.Tx, account int64, r row) error {
-	t, err := a.open(r, nil)
+	t, err := a.open(r)
 	if err != nil {
 		// What led to it is not known either. This reads the segment's part of the index, for a row that should not be.
 		if _, err := tx.Exec(`DELETE FROM spam_trace_keys WHERE segment = ? AND trace = ?`, segmentOf(r.id), r.id); err != nil {

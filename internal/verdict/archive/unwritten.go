@@ -115,7 +115,7 @@ func (a *Archive) walkBack(ctx context.Context) (keys []key, from int64, err err
 		}
 		for _, r := range rows {
 			before = r.id
-			t, err := a.open(r, nil)
+			t, err := a.open(r)
 			if err != nil {
 				continue // what would lead to it nobody knows
 			}

@@ -124,7 +124,7 @@ func (v *verifier) rows(ctx context.Context, tx *db.ReadTx, segment int64, fn fu
 }
 
 func (v *verifier) hashes(r row) ([]int64, error) {
-	t, err := v.a.open(r, nil)
+	t, err := v.a.open(r)
 	if err != nil {
 		return nil, err
 	}
