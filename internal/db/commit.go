@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -108,8 +109,15 @@ func (c *committer) take(w *work) error {
 	}
 	if c.turn.TryLock() {
 		c.mu.RUnlock() // stop waits for the turn
-		defer c.turn.Unlock()
+		ended := false
+		defer func() {
+			if !ended {
+				c.fall(recover())
+			}
+			c.turn.Unlock()
+		}()
 		c.serve(w)
+		ended = true
 		return nil
 	}
 	defer c.mu.RUnlock()
@@ -123,6 +131,14 @@ func (c *committer) take(w *work) error {
 	default:
 	}
 	return nil
+}
+
+// fall ends the process because a hook panicked, or ended its goroutine: others have no answer, and what is held in memory may
+// have parted from the database, while whoever called Write might recover and go on. A work's own panic does not come here.
+func (c *committer) fall(v any) {
+	c.d.log.Error("panic in the committer", "panic", v, "stack", string(debug.Stack()))
+	go func() { panic(fmt.Sprintf("in the committer: %v", v)) }() // on a goroutine where nobody recovers
+	select {}
 }
 
 // OnUncertain registers a function that the committer calls when a COMMIT failed in a way that leaves open whether the

@@ -40,7 +40,7 @@ type gathered struct {
 	lost    int64  // messages and sessions that there was no room for
 	scratch []byte // the key of the observation at hand
 
-	// known is how many domains a day has in the database. Only the committer's goroutine and load touch it.
+	// known is how many domains a day has in the database. Only the committer and load touch it.
 	known map[seenDomain]int64 // with domain ""
 }
 

@@ -43,7 +43,7 @@ type Store struct {
 	mu       sync.RWMutex
 	accounts map[AccountID]*state
 
-	// Only the committer's goroutine uses these.
+	// Only the committer uses these.
 	nextID int64
 	loaded map[*box]struct{} // boxes whose list is in memory
 

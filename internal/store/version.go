@@ -10,7 +10,7 @@ import (
 const chunkRows = 256
 
 // chunk is a run of messages in UID order. Chunks are immutable but for one thing: the columns may grow behind the
-// length that older chunks see, which only the newest version of a mailbox does, on the committer's goroutine.
+// length that older chunks see, which only the newest version of a mailbox does, on the committer.
 type chunk struct {
 	uids      []uint32
 	flags     []Flags

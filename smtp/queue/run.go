@@ -59,7 +59,7 @@ func (q *Queue) nextID() ID {
 	return q.lastID
 }
 
-// stamp is the time in milliseconds, never earlier than an earlier stamp. Called on the committer's goroutine it rises
+// stamp is the time in milliseconds, never earlier than an earlier stamp. Called on the committer it rises
 // in the order of commits, which lets the scheduler read each due row once.
 func (q *Queue) stamp() int64 {
 	q.mu.Lock()

@@ -43,7 +43,7 @@ type Archive struct {
 	codec    *codec
 	insert   inserts
 
-	// Only the committer's goroutine uses these.
+	// Only the committer uses these.
 	next   int64 // the id of the next trace
 	lastAt int64
 	// end is the id behind the last trace that is durable: what was given out beyond it may yet appear.

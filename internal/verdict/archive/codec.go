@@ -24,15 +24,16 @@ const (
 const (
 	// packFrom is the length from which the compact form is packed: that of a message to very many.
 	packFrom = 8 << 10
-	// maxTrace bounds the form before it is packed: a group of a hundred thousand recipients fits.
-	maxTrace = 16 << 20
+	// maxTrace bounds the form before it is packed: a group of a hundred thousand recipients fits, with all that may be said of
+	// each. It bounded JSON too, of which there are rows.
+	maxTrace = 64 << 20
 )
 
 // castagnoli is the polynomial of the rows' checksums. Read-only.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // ErrTooLarge means that a trace cannot be kept because of its size.
-var ErrTooLarge = errors.New("the judgement is larger than 16 MiB")
+var ErrTooLarge = errors.New("the judgement is larger than 64 MiB")
 
 // ErrDamaged means that a row is not as it was written.
 var ErrDamaged = errors.New("the stored judgement is damaged")
@@ -124,5 +125,5 @@ func rowCRC(id, at int64, stored []byte) int64 {
 }
 
 // Encode writes a trace down as [Archive.StoreTx] takes it: for before the transaction, where the time it takes holds up
-// nobody. It fails only for a trace of more than 16 MiB, or of a year that has not four digits.
+// nobody. It fails only for a trace of more than 64 MiB, or of a year that has not four digits.
 func (a *Archive) Encode(t *verdict.Trace) ([]byte, error) { return a.codec.pack(t) }

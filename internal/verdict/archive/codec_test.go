@@ -3,6 +3,7 @@ package archive
 import (
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"math"
 	"reflect"
 	"strings"
@@ -137,7 +138,8 @@ func TestEachKnownTextIsThereOnceAndCanBeFound(t *testing.T) {
 	}
 	for n, text := range known {
 		number, ok := numberOf(new(verdict.Trace), text)
-		if again, found := numbered(new(verdict.Trace), uint64(number)); !ok || !found || again != text {
+		r := &compactReader{t: new(verdict.Trace)}
+		if again := r.numbered(uint64(number)); !ok || r.err != nil || again != text {
 			t.Errorf("%q, known text %d, is not found", text, n)
 		}
 	}
@@ -146,17 +148,21 @@ func TestEachKnownTextIsThereOnceAndCanBeFound(t *testing.T) {
 func TestATraceOfAHugeGroupIsKeptAndOneThatIsLargerRefused(t *testing.T) {
 	c := newCodec()
 	huge := typical(1)
-	for len(huge.Recipients) < 20_000 {
-		huge.Recipients = append(huge.Recipients, huge.Recipients[0])
+	of := huge.Recipients[0]
+	of.Policy.DMARCSource = "override for news.example.net"
+	of.Checks = []verdict.Check{{Name: verdict.CheckSender, Result: "correspondent", Detail: "the recipient wrote to this sender before", Points: -300}}
+	for len(huge.Recipients) < 100_000 {
+		of.Address = fmt.Sprintf("somebody.with.a.long.name.%d@department.example.org", len(huge.Recipients))
+		huge.Recipients = append(huge.Recipients, of)
 	}
 	packed, err := c.pack(huge)
 	if err != nil || packed[0] != formPacked {
 		t.Fatal(err, packed[0])
 	}
-	if again, err := c.unpack(packed); err != nil || len(again.Recipients) != 20_000 {
+	if again, err := c.unpack(packed); err != nil || len(again.Recipients) != 100_000 {
 		t.Fatal(err)
 	}
-	t.Logf("20,000 recipients in %d bytes", len(packed))
+	t.Logf("100,000 recipients in %d bytes", len(packed))
 	huge.Reply = strings.Repeat("x", maxTrace)
 	if _, err := c.pack(huge); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("%v", err)

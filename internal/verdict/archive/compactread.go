@@ -8,12 +8,13 @@ import (
 	"postern/internal/verdict"
 )
 
-// compactReader reads the compact form. What it meets may be damaged: nothing is larger in memory than what it was read
-// from allows, and the first fault ends it.
+// compactReader reads the compact form. What it meets may be damaged: nothing becomes larger in memory than some hundred
+// times what it is read from, and the first fault ends it.
 type compactReader struct {
-	b   []byte
-	t   *verdict.Trace // as far as it is read
-	err error
+	b        []byte
+	t        *verdict.Trace // as far as it is read
+	accepted string         // the text with that number, once it is asked for
+	err      error
 }
 
 // readTrace reads all of b as one trace.
@@ -253,11 +254,7 @@ func (r *compactReader) text() string {
 	}
 	r.b = r.b[length:]
 	if n&1 == 1 {
-		text, ok := numbered(r.t, n>>1)
-		if !ok {
-			r.fail("the known text %d", n>>1)
-		}
-		return text
+		return r.numbered(n >> 1)
 	}
 	if n >>= 1; n > uint64(len(r.b)) {
 		r.fail("a text of %d bytes", n)
@@ -266,6 +263,25 @@ func (r *compactReader) text() string {
 	text := string(r.b[:n])
 	r.b = r.b[n:]
 	return text
+}
+
+// numbered gives the text with a number.
+func (r *compactReader) numbered(number uint64) string {
+	switch {
+	case number == saidHelo:
+		return r.t.Helo
+	case number == saidFrom:
+		return r.t.From
+	case number == saidAccepted:
+		if r.accepted == "" {
+			r.accepted = accepted + r.t.ID
+		}
+		return r.accepted
+	case number-knownFrom < uint64(len(known)):
+		return known[number-knownFrom]
+	}
+	r.fail("the known text %d", number)
+	return ""
 }
 
 func (r *compactReader) unknown(tag byte) { r.fail("the field %d", tag) }

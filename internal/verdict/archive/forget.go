@@ -22,7 +22,7 @@ func (a *Archive) RemoveAccountTx(tx *db.Tx, account int64) error {
 	return err
 }
 
-// changeForgotten swaps the set for another. Only on the committer's goroutine.
+// changeForgotten swaps the set for another. Only on the committer.
 func (a *Archive) changeForgotten(change func(map[int64]int64)) {
 	next := maps.Clone(*a.forgotten.Load())
 	change(next)

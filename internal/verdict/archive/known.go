@@ -51,18 +51,3 @@ func numberOf(t *verdict.Trace, text string) (number int, ok bool) {
 	number, ok = knownNumbers[text]
 	return number, ok
 }
-
-// numbered gives the text with a number; t is the trace as far as it is read.
-func numbered(t *verdict.Trace, number uint64) (text string, ok bool) {
-	switch {
-	case number == saidHelo:
-		return t.Helo, true
-	case number == saidFrom:
-		return t.From, true
-	case number == saidAccepted:
-		return accepted + t.ID, true
-	case number-knownFrom < uint64(len(known)):
-		return known[number-knownFrom], true
-	}
-	return "", false
-}

@@ -18,7 +18,7 @@ import (
 // unwrittenAtMost is how many entries wait; some 150 KB, and 2,000 traces of one recipient.
 const unwrittenAtMost = 6144
 
-// unwritten are the entries that are durable only in their traces. They change on the committer's goroutine alone.
+// unwritten are the entries that are durable only in their traces. They change on the committer alone.
 type unwritten struct {
 	mu   sync.RWMutex
 	keys []key // in the order of the traces
