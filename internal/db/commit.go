@@ -318,7 +318,10 @@ func (b *batch) try(w *work) (outcome fate, err error) {
 	t.enterWork(len(b.ran) > 0)
 	err = t.call(w.fn)
 	if err == nil && t.broken == nil {
-		return fateWork, t.leaveWork()
+		if err := t.leaveWork(); err != nil {
+			return max(fateOf(err), fateBatch), translate(err) // what it wrote is still there
+		}
+		return fateWork, nil
 	}
 	if t.broken != nil && fateOf(t.broken) != fateWork {
 		return fateOf(t.broken), translate(errors.Join(err, t.broken))
@@ -336,11 +339,11 @@ func (b *batch) try(w *work) (outcome fate, err error) {
 func (b *batch) commit() (again []*work) {
 	t := &b.tx
 	if err := t.beforeCommit(); err != nil {
-		return b.commitFailed(err)
+		return b.commitFailed(err, fateOf(err))
 	}
 	if t.begun {
 		if err := t.raw("COMMIT"); err != nil {
-			return b.commitFailed(err)
+			return b.commitFailed(err, commitFateOf(err, b.c.d.dialect))
 		}
 		b.c.commits.Add(1)
 	}
@@ -356,8 +359,7 @@ func (b *batch) commit() (again []*work) {
 	return nil
 }
 
-func (b *batch) commitFailed(err error) (again []*work) {
-	outcome := fateOf(err)
+func (b *batch) commitFailed(err error, outcome fate) (again []*work) {
 	b.rollback()
 	err = translate(fmt.Errorf("commit: %w", err))
 	switch {

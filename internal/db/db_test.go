@@ -495,6 +495,32 @@ func TestALostServerIsFoundAgain(t *testing.T) {
 	}
 }
 
+// The server did what it was told to, but nobody heard: whoever holds a mirror of the database must be told to read it anew,
+// before the works are answered.
+func TestACommitWhoseAnswerIsLostIsUncertain(t *testing.T) {
+	direct := testpg.Database(t)
+	link, url := testpg.NewLink(t, direct)
+	d := withTable(t, open(t, url))
+	var uncertain atomic.Int32
+	d.OnUncertain(func() { uncertain.Add(1) })
+	for round := range 3 {
+		link.LoseCommits(1)
+		err := d.Write(ctx, func(tx *Tx) error { return insert(tx, round, fmt.Sprint(round)) })
+		if err == nil || link.Lost() != round+1 {
+			t.Fatalf("%v, %d lost", err, link.Lost())
+		}
+		if n := uncertain.Load(); n != int32(round+1) {
+			t.Fatalf("%v: told %d times in round %d", err, n, round)
+		}
+		if err := d.Write(ctx, func(tx *Tx) error { return insert(tx, 100+round, fmt.Sprint(100+round)) }); err != nil {
+			t.Fatalf("after the loss: %v", err)
+		}
+		if n := count(t, d); n != 2*(round+1) {
+			t.Fatalf("%d rows: the lost commit was carried out", n)
+		}
+	}
+}
+
 func TestAServerThatWasReplacedWritesNoMore(t *testing.T) {
 	server := testpg.New(t)
 	url := server.NewDatabase(t)

@@ -6,6 +6,8 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -126,7 +128,8 @@ func fateOf(err error) fate {
 		}
 		return fateWork
 	}
-	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || pgconn.Timeout(err) {
+	if errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) || pgconn.Timeout(err) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) {
 		return fateSevered
 	}
 	var opErr interface{ Timeout() bool }
@@ -134,6 +137,15 @@ func fateOf(err error) fate {
 		return fateSevered
 	}
 	return fateWork
+}
+
+// commitFateOf is fateOf for a COMMIT. Where PostgreSQL did not answer, in whatever way that showed, nobody knows what it did.
+func commitFateOf(err error, dialect Dialect) fate {
+	var pg *pgconn.PgError
+	if dialect == PostgreSQL && !errors.As(err, &pg) {
+		return fateSevered
+	}
+	return fateOf(err)
 }
 
 // panicked carries a panic from the committer to the goroutine whose function it was.

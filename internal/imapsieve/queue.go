@@ -95,11 +95,7 @@ func (q *Queue) HappenedTx(tx *db.Tx, h store.Happening) error {
 	if err := q.recount(tx); err != nil {
 		return err
 	}
-	n := len(h.UIDs)
-	if room := q.room(h.Account); n > room {
-		q.overflow(h.Account, n-room)
-		n = room
-	}
+	n := min(len(h.UIDs), q.room(h.Account))
 	for first := 0; first < n; first += rowMessages {
 		last := min(first+rowMessages, n)
 		if _, err := tx.Exec(`INSERT INTO imapsieve_queue (account, mailbox, cause, flags, number, messages) VALUES (?, ?, ?, ?, ?, ?)`,
@@ -109,6 +105,9 @@ func (q *Queue) HappenedTx(tx *db.Tx, h store.Happening) error {
 	}
 	tx.OnCommit(func() {
 		q.count(h.Account, int64(n))
+		if beyond := len(h.UIDs) - n; beyond > 0 {
+			q.overflow(h.Account, beyond)
+		}
 		q.wake()
 	})
 	return nil

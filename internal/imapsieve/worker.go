@@ -210,7 +210,12 @@ func (q *Queue) look(ctx context.Context, m Message) (e Effect, err error) {
 // settle does what is to be done and takes the first n messages out of the row, in one transaction.
 func (q *Queue) settle(ctx context.Context, r *queued, n int, effects []Effect) error {
 	left := drop(r.runs, n)
-	err := q.DB.Write(ctx, func(tx *db.Tx) error {
+	return q.DB.Write(ctx, func(tx *db.Tx) error {
+		// Before anything is taken out: what is counted anew are rows as they were committed, from which the hook subtracts.
+		if err := q.recount(tx); err != nil {
+			return err
+		}
+		tx.OnCommit(func() { q.count(store.AccountID(r.account), -int64(n)) })
 		for _, e := range effects {
 			if err := e.Tx(tx); err != nil {
 				return err
@@ -227,8 +232,4 @@ func (q *Queue) settle(ctx context.Context, r *queued, n int, effects []Effect) 
 		_, err := tx.Exec(`UPDATE imapsieve_queue SET number = ?, messages = ? WHERE id = ?`, waiting, encode(left), r.id)
 		return err
 	})
-	if err == nil {
-		q.count(store.AccountID(r.account), -int64(n))
-	}
-	return err
 }

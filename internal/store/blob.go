@@ -35,6 +35,8 @@ type Prepared struct {
 	file  int64  // number of the file, 0 for none
 	named atomic.Bool
 	ended atomic.Bool
+	// generation is the store's when the file was made.
+	generation uint64
 }
 
 // Size is the length of the message in bytes, without any prefix.
@@ -55,7 +57,7 @@ func (s *Store) Prepare(ctx context.Context, c *spool.Content, meta message.Meta
 	if c.Size() > maxBlobSize {
 		return nil, fmt.Errorf("message of %d bytes: %w", c.Size(), ErrTooMany)
 	}
-	p := &Prepared{s: s, hash: c.SHA256(), size: c.Size(), meta: meta}
+	p := &Prepared{s: s, hash: c.SHA256(), size: c.Size(), meta: meta, generation: s.generation.Load()}
 	w := &spill{p: p}
 	crc, err := s.codec.pack(w, c, c.Size())
 	if err == nil && w.f != nil {
@@ -73,9 +75,11 @@ func (s *Store) Prepare(ctx context.Context, c *spool.Content, meta message.Meta
 	return p, nil
 }
 
-// Discard removes the file, if there is one and no stored message names it. It may be called more than once.
+// Discard removes the file, if there is one and no stored message names it. It may be called more than once. Where a commit
+// since was lost on its way, a message may name the file and nobody here knows: it stays for the sweep of the next start,
+// which asks the database.
 func (p *Prepared) Discard() {
-	if p == nil || p.ended.Swap(true) || p.file == 0 || p.named.Load() {
+	if p == nil || p.ended.Swap(true) || p.file == 0 || p.named.Load() || p.generation != p.s.generation.Load() {
 		return
 	}
 	if err := p.s.files.remove(p.hash, p.file); err != nil {

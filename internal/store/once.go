@@ -31,6 +31,7 @@ func (s *Store) take(tx *db.Tx, account AccountID, key []byte, d *Delivered) (bo
 
 // ClaimOnceTx takes a key for what goes elsewhere, and reports whether this is the first time within a day.
 func (s *Store) ClaimOnceTx(tx *db.Tx, key []byte) (first bool, err error) {
+	s.stage(tx) // writes down how far the numbers were given out
 	return s.take(tx, nobody, key, &Delivered{})
 }
 
