@@ -211,7 +211,7 @@ func FuzzUnpack(f *testing.F) {
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0})
 	f.Fuzz(func(t *testing.T, stored []byte) {
 		if n, _ := s2.DecodedLen(stored[min(1, len(stored)):]); n > 1<<20 {
-			t.Skip() // a bomb, which costs time and teaches nothing
+			return // a bomb, which costs time and teaches nothing
 		}
 		trace, err := c.unpack(stored)
 		if err != nil {
