@@ -48,8 +48,8 @@ type watcher struct{ causes []string }
 
 func (w *watcher) Watches(store.AccountID) bool { return true }
 
-func (w *watcher) HappenedTx(_ *db.Tx, h store.Happening) error {
-	w.causes = append(w.causes, h.Cause.String())
+func (w *watcher) HappenedTx(tx *db.Tx, h store.Happening) error {
+	tx.OnCommit(func() { w.causes = append(w.causes, h.Cause.String()) })
 	return nil
 }
 

@@ -26,8 +26,8 @@ func letter(random *rand.Rand) []bayes.Token {
 // full makes an account whose model holds so many tokens.
 func full(b *testing.B, f *fixture, account int64, tokens int) {
 	b.Helper()
-	random := rand.New(rand.NewPCG(1, 1))
 	f.must(f.db.Write(b.Context(), func(tx *db.Tx) error {
+		random := rand.New(rand.NewPCG(1, 1))
 		w := work{m: f.Models, tx: tx, staged: map[int64]*stagedModel{}}
 		s, err := w.stage(account, true)
 		if err != nil {

@@ -26,7 +26,8 @@ func addresses(t testing.TB, texts ...string) []address.Address {
 
 func (f *fixture) sent(account int64, to ...string) {
 	f.t.Helper()
-	f.must(f.db.Write(context.Background(), func(tx *db.Tx) error { return f.SentTx(tx, account, addresses(f.t, to...)) }))
+	peers := addresses(f.t, to...)
+	f.must(f.db.Write(context.Background(), func(tx *db.Tx) error { return f.SentTx(tx, account, peers) }))
 }
 
 func (f *fixture) knows(account int64, from string) bool {
@@ -77,9 +78,9 @@ func TestWhoIsAskedForAgainIsAnsweredFromMemory(t *testing.T) {
 
 func TestAWorkThatFailsRemembersNobody(t *testing.T) {
 	f := onSQLite(t)
-	failed := errors.New("no")
+	failed, bob := errors.New("no"), addresses(t, "bob@example.org")
 	err := f.db.Write(t.Context(), func(tx *db.Tx) error {
-		return errors.Join(f.SentTx(tx, 1, addresses(t, "bob@example.org")), failed)
+		return errors.Join(f.SentTx(tx, 1, bob), failed)
 	})
 	if !errors.Is(err, failed) || f.knows(1, "bob@example.org") {
 		t.Errorf("known, %v", err)

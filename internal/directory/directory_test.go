@@ -544,11 +544,9 @@ func TestMemoryFollowsTheDatabase(t *testing.T) {
 		case 0, 1:
 			err = err1(h.AddDomain(ctx, a.Domain))
 		case 2, 3, 4:
-			err = h.base.Write(ctx, func(tx *db.Tx) error {
-				u := u
-				u.user.Address, u.user.Admin = a, random.IntN(4) == 0
-				return err1(h.AddUserTx(tx, u))
-			})
+			u := u
+			u.user.Address, u.user.Admin = a, random.IntN(4) == 0
+			err = h.base.Write(ctx, func(tx *db.Tx) error { return err1(h.AddUserTx(tx, u)) })
 		case 5:
 			err = h.RemoveUser(ctx, a)
 		case 6:

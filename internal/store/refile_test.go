@@ -19,16 +19,17 @@ type journal struct {
 
 func (j *journal) Watches(AccountID) bool { return j.others }
 
-func (j *journal) HappenedTx(_ *db.Tx, h Happening) error {
-	j.told = append(j.told, fmt.Sprintf("%s %v %v %v", h.Cause, h.UIDs, h.Flags, h.Changed))
+func (j *journal) HappenedTx(tx *db.Tx, h Happening) error {
+	told := fmt.Sprintf("%s %v %v %v", h.Cause, h.UIDs, h.Flags, h.Changed)
+	tx.OnCommit(func() { j.told = append(j.told, told) })
 	return nil
 }
 
 // listener notes where messages were filed.
 type listener struct{ filed []string }
 
-func (l *listener) FiledTx(_ *db.Tx, f Filed) error {
-	l.filed = append(l.filed, f.From+">"+f.To)
+func (l *listener) FiledTx(tx *db.Tx, f Filed) error {
+	tx.OnCommit(func() { l.filed = append(l.filed, f.From+">"+f.To) })
 	return nil
 }
 func (l *listener) MarkedTx(*db.Tx, Marked) error { return nil }

@@ -127,17 +127,19 @@ func (l *lab) OpenBlob(_ context.Context, id int64) (queue.Content, error) {
 	return nil, errors.New("no such blob")
 }
 
-func (l *lab) ReleaseBlobTx(_ *db.Tx, id int64) error {
+func (l *lab) ReleaseBlobTx(tx *db.Tx, id int64) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.fails > 0 {
 		l.fails--
 		return errors.New("the disk is full")
 	}
-	if l.blobs[id] == nil || l.blobs[id].refs != 1 {
+	b := l.blobs[id]
+	if b == nil || b.refs != 1 {
 		l.t.Errorf("blob %d is released once too often", id)
 	}
-	l.blobs[id].refs--
+	b.refs--
+	tx.OnRollback(func() { l.mu.Lock(); defer l.mu.Unlock(); b.refs++ })
 	return nil
 }
 
@@ -262,6 +264,22 @@ func (l *lab) enqueue(m queue.Message) queue.ID {
 		l.t.Fatal(err)
 	}
 	return id
+}
+
+// enqueueAll queues messages in one transaction.
+func (l *lab) enqueueAll(messages []queue.Message) {
+	l.t.Helper()
+	err := l.db.Write(context.Background(), func(tx *db.Tx) error {
+		for _, m := range messages {
+			if _, err := l.EnqueueTx(tx, m); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		l.t.Fatal(err)
+	}
 }
 
 func (l *lab) left() int64 {

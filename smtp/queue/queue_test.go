@@ -330,17 +330,11 @@ func TestADestinationWithMuchMailLeavesRoomForOthers(t *testing.T) {
 			}
 			return all(job, queue.Outcome{})
 		})
-		err := l.db.Write(context.Background(), func(tx *db.Tx) error {
-			for range 1500 {
-				if _, err := l.EnqueueTx(tx, l.message("r@slow.test")); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
+		var messages []queue.Message
+		for range 1500 {
+			messages = append(messages, l.message("r@slow.test"))
 		}
+		l.enqueueAll(messages)
 		l.enqueue(l.message("r@quick.test"))
 		l.Start()
 		time.Sleep(time.Minute)
@@ -358,23 +352,17 @@ func TestADestinationWithMuchMailLeavesRoomForOthers(t *testing.T) {
 func TestMuchMailForAQuickDestinationDoesNotWait(t *testing.T) {
 	inLab(t, func(l *lab) {
 		l.limits.MaxActive = 1000
-		err := l.db.Write(context.Background(), func(tx *db.Tx) error {
-			for i := range 2000 {
-				to := []string{"r@quick.test"}
-				if i%100 == 0 {
-					for j := range 150 {
-						to = append(to, fmt.Sprintf("r%d@quick.test", j))
-					}
-				}
-				if _, err := l.EnqueueTx(tx, l.message(to...)); err != nil {
-					return err
+		var messages []queue.Message
+		for i := range 2000 {
+			to := []string{"r@quick.test"}
+			if i%100 == 0 {
+				for j := range 150 {
+					to = append(to, fmt.Sprintf("r%d@quick.test", j))
 				}
 			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
+			messages = append(messages, l.message(to...))
 		}
+		l.enqueueAll(messages)
 		begun := time.Now()
 		l.Start()
 		synctest.Wait()
@@ -463,17 +451,11 @@ func TestMuchMailForAnUnreachableDestinationIsNotForgotten(t *testing.T) {
 			}
 			return all(job, queue.Outcome{})
 		})
-		err := l.db.Write(context.Background(), func(tx *db.Tx) error {
-			for range 450 {
-				if _, err := l.EnqueueTx(tx, l.message("r@down.test")); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
+		var messages []queue.Message
+		for range 450 {
+			messages = append(messages, l.message("r@down.test"))
 		}
+		l.enqueueAll(messages)
 		l.Start()
 		time.Sleep(10 * time.Minute)
 		if n := len(l.attempts); n < 4 || n > 20 {
@@ -782,17 +764,11 @@ func TestManyMessagesLeaveAndEachOnce(t *testing.T) {
 		l.limits.MaxActive = 300
 		l.Start()
 		for round := range 10 {
-			err := l.db.Write(context.Background(), func(tx *db.Tx) error {
-				for i := range 200 {
-					if _, err := l.EnqueueTx(tx, l.message(fmt.Sprintf("r@d%d.test", (i+round)%37))); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-			if err != nil {
-				t.Fatal(err)
+			var messages []queue.Message
+			for i := range 200 {
+				messages = append(messages, l.message(fmt.Sprintf("r@d%d.test", (i+round)%37)))
 			}
+			l.enqueueAll(messages)
 		}
 		time.Sleep(time.Hour)
 		synctest.Wait()

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -413,8 +414,9 @@ func TestWhatWasRefusedIsStoredBehindTheSendersBack(t *testing.T) {
 func TestAFloodOfRefusalsIsDroppedAndCounted(t *testing.T) {
 	f := newFixture(t, testdb.SQLite(t))
 	held, release, wrote := make(chan struct{}), make(chan struct{}), make(chan error)
+	hold := sync.OnceFunc(func() { close(held) })
 	go func() {
-		wrote <- f.db.Write(t.Context(), func(*db.Tx) error { close(held); <-release; return nil })
+		wrote <- f.db.Write(t.Context(), func(*db.Tx) error { hold(); <-release; return nil })
 	}()
 	<-held
 	const flood = laterAtMost + laterBatch + 1000
