@@ -17,11 +17,13 @@ func TestALargeMessageOfALostCommitKeepsItsBytes(t *testing.T) {
 	large := noise("large", 300<<10)
 	target := []Target{{Account: 1, Once: []byte("the same message")}}
 
-	link.LoseCommits(1)
 	p := f.prepare(large)
+	f.Store.reaper.pass.Lock() // its commits are not meant
+	link.LoseCommits(1)
 	if _, err := f.Deliver(t.Context(), p, target); err == nil || link.Lost() != 1 {
 		t.Fatalf("%v, %d lost", err, link.Lost())
 	}
+	f.Store.reaper.pass.Unlock()
 	p.Discard()
 
 	again := f.prepare(large)

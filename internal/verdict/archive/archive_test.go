@@ -598,7 +598,7 @@ func TestVerifyNamesWhatIsDamaged(t *testing.T) {
 			{"a row", `UPDATE spam_traces SET at = at + 1 WHERE id = {3}`, "judgement {3}: the stored judgement is damaged: checksum"},
 			{"a row's bytes", `UPDATE spam_traces SET trace = (SELECT trace FROM spam_traces WHERE id = {5}) WHERE id = {3}`, "judgement {3}:"},
 			{"an entry that lacks", `DELETE FROM spam_trace_keys WHERE trace = {4} AND hash = (SELECT max(hash) FROM spam_trace_keys WHERE trace = {4})`, "judgement {4}: the index lacks it"},
-			{"an entry too many", `INSERT INTO spam_trace_keys (segment, hash, trace) VALUES (0, 7, {7})`, "index of judgements 1 to 65535: 1 entries lead nowhere"},
+			{"an entry too many", `INSERT INTO spam_trace_keys (segment, hash, trace) VALUES (0, 7, {7})`, "index of judgements {1} to 65535: 1 entries lead nowhere"},
 			{"an entry that leads elsewhere", `UPDATE spam_trace_keys SET trace = {9} WHERE trace = {8} AND hash = (SELECT max(hash) FROM spam_trace_keys WHERE trace = {8})`, "judgement {8}: the index lacks it"},
 		} {
 			f.exec(`DELETE FROM spam_traces`)
