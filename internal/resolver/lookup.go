@@ -86,7 +86,7 @@ func pointers(ctx context.Context, ask asking, ip netip.Addr) (Answer[string], e
 }
 
 // reverseName is where the names of an address stand: below its four numbers, or its 32 nibbles, the last one first (RFC 1035
-// 3.5).
+// 3.5, RFC 3596 2.5).
 func reverseName(ip netip.Addr) string {
 	var room [80]byte
 	b := room[:0]
