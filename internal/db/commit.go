@@ -17,7 +17,7 @@ const (
 	// A batch ends when nothing waits, or at these bounds, so that the first in it is not kept waiting for long.
 	batchWorks = 512
 	batchTime  = 50 * time.Millisecond
-	// Batches give way before they are closed (see next) as long as it brings something: after aloneAtMost that nobody joined
+	// Batches give way before they are closed (see next) as long as it brings something: after aloneAtMost that nobody joined,
 	// only each askEvery-th does.
 	aloneAtMost = 4
 	askEvery    = 16
@@ -43,7 +43,7 @@ type committer struct {
 	turn  sync.Mutex
 	conn  *sql.Conn            // under turn
 	stmts map[string]*sql.Stmt // under turn
-	alone int                  // under turn: batches in a row that gave way and were joined by nobody
+	alone int                  // under turn: batches in a row that nobody joined because they gave way
 
 	mu      sync.RWMutex // held for reading while a work enters the queue, so that none enters after stop
 	stopped bool
@@ -78,11 +78,11 @@ func (c *committer) stop() {
 // Write runs fn in a transaction and returns once its effects are durable, or with fn's error once they are undone.
 //
 // fn runs together with the works of others, one at a time, on the goroutine of any of them or on the committer's own: it
-// must be short, do no I/O but SQL through tx, never call Write, and hold no lock that another fn or hook may want. It
-// may be run again from its start, so it must set what it returns anew each time. An
-// error of fn rolls back only its own work; a commit that fails fails every work of the batch. When ctx ends before fn
-// began, fn is not run; once it began its outcome is waited for. A statement that failed fails the work, also if fn
-// returns nil: PostgreSQL does nothing more in such a transaction. To live with a conflict, write ON CONFLICT.
+// must be short, do no I/O but SQL through tx, and never call Write; nor may the caller hold a lock that another fn or hook
+// wants. It may be run again from its start, so it must set what it returns anew each time. An error of fn rolls back
+// only its own work; a commit that fails fails every work of the batch. When ctx ends before fn began, fn is not run; once
+// it began its outcome is waited for. A statement that failed fails the work, also if fn returns nil: PostgreSQL does
+// nothing more in such a transaction. To live with a conflict, write ON CONFLICT.
 func (d *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	c := d.committer
 	w := c.pool.Get().(*work)
@@ -248,7 +248,7 @@ func (b *batch) run(works []*work) (again []*work) {
 			return b.commit()
 		default:
 			if w = b.next(); w == nil {
-				b.closed()
+				b.closes()
 				return b.commit()
 			}
 		}
@@ -286,8 +286,8 @@ func (c *committer) expectsOthers() bool {
 	return c.alone < aloneAtMost || c.alone%askEvery == 0
 }
 
-// closed remembers whether giving way brought anybody.
-func (b *batch) closed() {
+// closes remembers, when a batch takes nobody more, whether giving way brought anybody.
+func (b *batch) closes() {
 	if b.joined {
 		b.c.alone = 0
 	} else {

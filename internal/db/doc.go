@@ -3,9 +3,10 @@
 //
 // The road of a write: [DB.Write] hands a function to the committer, which owns the only connection that may write; the
 // caller itself is the committer for one batch when nobody else is. The committer runs the functions that wait, one after
-// the other, in ONE transaction, each guarded by a savepoint; then it commits, which costs one flush of the disk for all of them; then it runs what they asked for with
-// [Tx.OnCommit]; then every Write returns. So a Write that returned nil survives a power cut, and sixty-four sessions
-// that write at once share one flush. Reads ([DB.View], [DB.Query]) go to a pool of their own and never wait for writes.
+// the other, in ONE transaction, each guarded by a savepoint; then it commits, which costs one flush of the disk for all
+// of them; then it runs what they asked for with [Tx.OnCommit]; then every Write returns. So a Write that returned nil
+// survives a power cut, and sixty-four sessions that write at once share one flush. Reads ([DB.View], [DB.Query]) go to a
+// pool of their own and never wait for writes.
 //
 // # SQL
 //

@@ -38,9 +38,9 @@ var ErrTooLarge = errors.New("the judgement is larger than 64 MiB")
 // ErrDamaged means that a row is not as it was written.
 var ErrDamaged = errors.New("the stored judgement is damaged")
 
-// codec turns traces into what a row holds. Every message that arrives is written so: the compact form takes a microsecond or
-// two and a third of the bytes of JSON. JSON that is packed against a dictionary takes more bytes and several times as long, and
-// where the packer's tables lie in no cache, which is so in a server, twenty times.
+// codec turns traces into what a row holds. Every message that arrives is written so, in a microsecond or two; an ordinary
+// trace of 1,550 bytes of JSON takes 520. Packed against a dictionary JSON took 512, but three times as long, and in a server,
+// where the packer's tables lie in no cache, ten to thirty times. CBOR with numbers for names takes 755, and three times as long.
 type codec struct {
 	old     *s2.Dict
 	buffers sync.Pool

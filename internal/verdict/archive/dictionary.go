@@ -1,7 +1,6 @@
 package archive
 
-// dictionary is what traces are packed against: what nearly all of them say, the commonest last. Rows are unpacked with it, so it
-// stays as it is for ever.
+// dictionary is what traces were packed against while they were stored as JSON. Rows are unpacked with it, so it stays as it is.
 const dictionary = `"greylist":"virus":"junk","dmarc":"quarantine","dmarc_source":"override for ","scanner":"rspamd"` +
 	`"action":"greylist","rule":"dmarc: reject, as the author's domain asks"` +
 	`"rule":"the recipient's list allows the sender"` + `"rule":"the recipient's list blocks the sender"` +

@@ -10,7 +10,7 @@ const (
 	knownFrom
 )
 
-// accepted is the reply to what was accepted, before the ID.
+// accepted is the reply to what was accepted, before the ID. Rows are read by it, so it stays when the reply becomes another.
 const accepted = "250 2.6.0 Accepted as "
 
 // known are texts that stand in nearly every trace, by the number that is written in their place. New ones are added at the
