@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -158,6 +160,47 @@ func TestNothingIsLookedAtThatWasNotCommitted(t *testing.T) {
 		}
 		if err := q.work(t.Context()); err != nil || c.seen != nil {
 			t.Errorf("%v, %v", err, c.seen)
+		}
+	})
+}
+
+// What an earlier process left is counted in the same transaction as what is taken out and what comes: each once.
+func TestWhatIsTakenOutWhileItIsCountedIsSubtractedOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, q *Queue, _ *carrier) {
+		q.happens(t, store.Happening{Account: 1, Mailbox: 7, Cause: store.Copied, UIDs: uids(1, 10)})
+		fresh := New(q.Options)
+		r, err := fresh.next(t.Context(), -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		began, goOn := make(chan struct{}), make(chan struct{})
+		begin := sync.OnceFunc(func() { close(began) })
+		var wg sync.WaitGroup
+		beside := func(waiting int, work func() error) { // hands a work in behind those that wait
+			wg.Go(func() {
+				if err := work(); err != nil {
+					t.Error(err)
+				}
+			})
+			for q.DB.Stats().Waiting < waiting {
+				runtime.Gosched()
+			}
+		}
+		beside(0, func() error {
+			return q.DB.Write(t.Context(), func(*db.Tx) error { begin(); <-goOn; return nil })
+		})
+		<-began
+		beside(1, func() error { return fresh.settle(t.Context(), r, 6, nil) })
+		beside(2, func() error {
+			return q.DB.Write(t.Context(), func(tx *db.Tx) error {
+				return fresh.HappenedTx(tx, store.Happening{Account: 1, Mailbox: 7, Cause: store.Copied, UIDs: uids(100, 1)})
+			})
+		})
+		close(goOn)
+		wg.Wait()
+		fresh.wants(t, 5)
+		if room := fresh.room(1); room != MaxWaiting-5 {
+			t.Errorf("room for %d more, not %d", room, MaxWaiting-5)
 		}
 	})
 }
