@@ -3,6 +3,7 @@ package antispam
 import (
 	_ "embed"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"sync"
@@ -112,32 +113,41 @@ const taughtEnough = 20
 // Words is the check of the words, for a recipient whose models come from the most general to the most particular; nil
 // models are passed over.
 func (f *Findings) Words(models ...bayes.Model) verdict.Check {
-	taught := false
+	lessons := 0.0
 	for _, m := range models {
 		if m != nil {
 			t := m.Totals()
-			taught = taught || t.Spam >= taughtEnough && t.Ham >= taughtEnough
+			lessons = max(lessons, float64(min(t.Spam, t.Ham)))
 		}
 	}
 	tokens := f.words.Tokens()
-	if taught {
+	if lessons >= taughtEnough {
 		tokens = f.Tokens()
 	}
-	return f.judgeWords(tokens, taught, models...)
+	return f.judgeWords(tokens, len(f.words.Tokens()), lessons, models...)
 }
 
-func (f *Findings) judgeWords(tokens []bayes.Token, taught bool, models ...bayes.Model) verdict.Check {
+// judgeWords takes the mean of two readings of the words: the shares, which people refine by teaching, and the weights of the
+// prior, which are better where nobody has taught and count less the more somebody did. Of the tokens so many are of what
+// the message says.
+func (f *Findings) judgeWords(tokens []bayes.Token, said int, lessons float64, models ...bayes.Model) verdict.Check {
 	r := f.scorer.Score(tokens, f.engine.prior, models...)
+	taught := lessons >= taughtEnough
+	fluent := fluency(r.Prior, said)
 	if !taught {
-		r.Index = 0.5 + (r.Index-0.5)*fluency(r.Known, len(tokens))
+		r.Index = 0.5 + (r.Index-0.5)*fluent
 	}
-	points := wordPoints(r.Index)
+	weighed := 0.5 * fluent * marginLessons / (marginLessons + lessons)
+	points := (1-weighed)*wordPoints(r.Index) + weighed*marginPoints(r.Margin)
 	if taught {
-		points = points * 7 / 5
+		points *= 1.4
 	}
 	return verdict.Check{Name: verdict.CheckBayes, Result: fmt.Sprintf("%.3f", r.Index),
-		Detail: fmt.Sprintf("%d of %d words known, %d told", r.Known, len(tokens), r.Used), Points: points}
+		Detail: fmt.Sprintf("%d of %d words known, %d told, weight %+.2f", r.Known, len(tokens), r.Used, r.Margin), Points: verdict.P(points)}
 }
+
+// marginLessons is how many messages of each class somebody must have taught for the weights of the prior to count half.
+const marginLessons = 100
 
 // fluency is how well the prior knows the language of a message, from 0 to 1. It learnt from English mail: of an English
 // message it knows half of the words and pairs or more, of a German one a fifth, and what it knows of those are the few that
@@ -148,21 +158,29 @@ func fluency(known, all int) float64 {
 
 // wordPoints turns the index of the words into points. What nobody taught cannot decide alone: the prior is of other years
 // and other people's mail.
-func wordPoints(index float64) verdict.Points {
+func wordPoints(index float64) float64 {
 	for _, step := range wordSteps {
 		if index >= step.index {
-			return verdict.P(step.points)
+			return step.points
 		}
 	}
-	return verdict.P(wordsHam)
+	return wordsHam
 }
 
 var wordSteps = []struct{ index, points float64 }{
-	{0.999, 4.6}, {0.99, 4.3}, {0.95, 3.9}, {0.9, 3.4}, {0.8, 2.5}, {0.7, 1.7}, {0.6, 0.8}, {0.4, 0}, {0.2, -0.4}, {0.05, -0.8}, {0.01, -1.2},
+	{0.999, wordsSpam}, {0.99, 4.3}, {0.95, 3.9}, {0.9, 3.4}, {0.8, 2.5}, {0.7, 1.7}, {0.6, 0.8}, {0.4, 0}, {0.2, -0.4}, {0.05, -0.8}, {0.01, -1.2},
 }
 
-// wordsHam are the points of an index below all steps.
-const wordsHam = -1.6
+// wordsSpam and wordsHam are the points of words that could not be surer.
+const wordsSpam, wordsHam = 4.6, -1.6
+
+// marginPoints turns the margin of the weights into points, between the same bounds.
+func marginPoints(margin float64) float64 {
+	if margin < 0 {
+		return -wordsHam * math.Tanh(margin*0.75)
+	}
+	return wordsSpam * math.Tanh(margin*0.5)
+}
 
 // Tokens are what training takes: the words, and where the message is from and how it is made. The slice is the caller's.
 func (f *Findings) Tokens() []bayes.Token {
@@ -198,5 +216,5 @@ func (e *Engine) JudgeWords(tokens []bayes.Token) verdict.Check {
 	f := e.pool.Get().(*Findings)
 	defer e.pool.Put(f)
 	f.engine = e
-	return f.judgeWords(tokens, false)
+	return f.judgeWords(tokens, len(tokens), 0)
 }

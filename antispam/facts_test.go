@@ -9,6 +9,7 @@ import (
 
 	"postern/antispam/bayes"
 	"postern/antispam/lexicon"
+	"postern/antispam/words"
 	"postern/internal/address"
 )
 
@@ -21,18 +22,21 @@ func TestTheHeaderIsReadAsTheAuthorsProgramMadeIt(t *testing.T) {
 		"author": {"From: =?utf-8?q?J=C3=B6rg?= <JOERG@Mail.Example.CO.UK>", func(h *headerFacts) bool {
 			return h.fromName == "Jörg" && h.fromLocal == "joerg" && h.fromDomain == "mail.example.co.uk" && h.fromOrg == "example.co.uk" && !h.fromFree
 		}},
-		"author of an international domain": {"From: x@bücher.example", func(h *headerFacts) bool { return h.fromDomain == "xn--bcher-kva.example" }},
-		"free mailbox":                      {"From: x@GMail.com", func(h *headerFacts) bool { return h.fromFree }},
-		"subdomain of a free provider":      {"From: x@mail.gmail.com", func(h *headerFacts) bool { return h.fromFree }},
-		"no author":                         {"-From", func(h *headerFacts) bool { return h.fromDomain == "" && h.fromOrg == "" }},
-		"answers to the author":             {"Reply-To: GRACE@sender.example", func(h *headerFacts) bool { return !h.replyOther && h.replyOrg == "sender.example" }},
-		"answers to another":                {"Reply-To: grace@gmail.com", func(h *headerFacts) bool { return h.replyOther && h.replyFree }},
-		"answer":                            {"Subject: RE: x\nIn-Reply-To: <1@x>", func(h *headerFacts) bool { return h.saysReply && h.isReply }},
-		"mailing list":                      {"List-Id: <x.lists.example>", func(h *headerFacts) bool { return h.list && !h.talk }},
-		"list of talk":                      {"List-Post: <mailto:x@lists.example>", func(h *headerFacts) bool { return h.list && h.talk }},
-		"list of talk of Mailman":           {"X-Mailman-Version: 2.1", func(h *headerFacts) bool { return h.list && h.talk }},
-		"post by the web only":              {"List-Post: <https://news.example/>", func(h *headerFacts) bool { return h.list && !h.talk }},
-		"unsubscribe":                       {"List-Unsubscribe: <https://x>", func(h *headerFacts) bool { return h.leave && !h.list }},
+		"author of an international domain":      {"From: x@bücher.example", func(h *headerFacts) bool { return h.fromDomain == "xn--bcher-kva.example" }},
+		"free mailbox":                           {"From: x@GMail.com", func(h *headerFacts) bool { return h.fromFree }},
+		"subdomain of a free provider":           {"From: x@mail.gmail.com", func(h *headerFacts) bool { return h.fromFree }},
+		"no author":                              {"-From", func(h *headerFacts) bool { return h.fromDomain == "" && h.fromOrg == "" }},
+		"answers to the author":                  {"Reply-To: GRACE@sender.example", func(h *headerFacts) bool { return !h.replyOther && h.replyOrg == "sender.example" }},
+		"answers to another":                     {"Reply-To: grace@gmail.com", func(h *headerFacts) bool { return h.replyOther && h.replyFree }},
+		"answer":                                 {"Subject: RE: x\nIn-Reply-To: <1@x>", func(h *headerFacts) bool { return h.saysReply && h.isReply }},
+		"mailing list":                           {"List-Id: <x.lists.example>", func(h *headerFacts) bool { return h.list && !h.talk }},
+		"list of talk":                           {"List-Post: <mailto:x@lists.example>", func(h *headerFacts) bool { return h.list && h.talk }},
+		"list of talk of Mailman":                {"X-Mailman-Version: 2.1", func(h *headerFacts) bool { return h.list && h.talk }},
+		"post by the web only":                   {"List-Post: <https://news.example/>", func(h *headerFacts) bool { return h.list && !h.talk }},
+		"group":                                  {"Reply-To: Kilns <KILNS@groups.example>\nTo: kilns@groups.example\nMessage-ID: <kilns-12@Groups.example>", func(h *headerFacts) bool { return h.group }},
+		"letter to a mailbox that answers go to": {"Reply-To: kilns@gmail.com\nTo: kilns@gmail.com\nMessage-ID: <1@mail.gmail.com>", func(h *headerFacts) bool { return !h.group }},
+		"group of somebody else":                 {"Reply-To: grace@gmail.com\nTo: kilns@groups.example\nMessage-ID: <1@groups.example>", func(h *headerFacts) bool { return !h.group }},
+		"unsubscribe":                            {"List-Unsubscribe: <https://x>", func(h *headerFacts) bool { return h.leave && !h.list }},
 		"signature of the author": {"DKIM-Signature: v=1; a=rsa-sha256;\n d=news.sender.example; s=x", func(h *headerFacts) bool {
 			return h.signed && h.signedBy
 		}},
@@ -197,6 +201,34 @@ func TestWhatIsQuotedIsNotTheAuthors(t *testing.T) {
 		full := examine(t, e, saying(threat)).phrases.Weight(lexicon.Extort)
 		if got := f.phrases.Weight(lexicon.Extort); c.quoted && (got > full*2/3 || got == 0) || !c.quoted && got < full {
 			t.Errorf("%s: the threats weigh %d of %d", name, got, full)
+		}
+	}
+}
+
+func TestWhatAListPutsUnderAMessageIsNotWhatItSays(t *testing.T) {
+	const foot = "Zweckverband mailing list\nhttps://lists.example/zweckverband\n"
+	long := strings.Repeat("and more of it than a list puts there\n", 20)
+	word := bayes.Token(words.Hash("zweckverband"))
+	for name, c := range map[string]struct {
+		letter
+		kept bool
+	}{
+		"behind a line":                    {letter{header: "List-Id: <x>", body: plainBody + "__________________________\n" + foot}, false},
+		"as a signature":                   {letter{header: "List-Id: <x>", body: plainBody + "-- \n" + foot}, false},
+		"with carriage returns":            {letter{header: "List-Id: <x>", body: strings.ReplaceAll(plainBody+"-- \n"+foot, "\n", "\r\n")}, false},
+		"behind a line, and another below": {letter{header: "List-Id: <x>", body: plainBody + "-------------------------\n" + foot + "_________________________\nx\n"}, false},
+		"of a page":                        {page("<p>"+plainBody+"</p><p>--------------------------</p><p>Zweckverband</p>", "List-Id: <x>"), false},
+		"not from a list":                  {letter{body: plainBody + "-- \n" + foot}, true},
+		"without a line":                   {letter{header: "List-Id: <x>", body: plainBody + foot}, true},
+		"more than a list puts there":      {letter{header: "List-Id: <x>", body: plainBody + "-- \n" + foot + long}, true},
+		"with next to nothing above":       {letter{header: "List-Id: <x>", body: "Hello\n-- \n" + foot}, true},
+	} {
+		f := examine(t, New(), c.letter)
+		if kept := slices.Contains(f.WordTokens(), word); kept != c.kept {
+			t.Errorf("%s: kept %t", name, kept)
+		}
+		if !slices.Contains(f.WordTokens(), bayes.Token(words.Hash("hello"))) {
+			t.Errorf("%s: the message itself is not read", name)
 		}
 	}
 }

@@ -45,6 +45,7 @@ type headerFacts struct {
 	brand                                *brand // whose name it is
 
 	talk         bool // and the list is one on which people talk
+	group        bool // it was written on the page of a group, to which answers go
 	leave        bool // it tells how to unsubscribe, for programs
 	mailer       string
 	urgent       bool   // it calls itself important
@@ -74,6 +75,7 @@ func (f *features) readHeader(m *Mail) {
 	h.isReply = env.InReplyTo != "" || env.References != ""
 	h.date, h.hasDate, h.messageID = env.Sent, env.HasDate, env.MessageID
 	h.readOthers(m)
+	h.group = isGroup(env)
 	h.subjectNames = h.namesRecipient(env)
 	h.readBrand()
 	f.readSubjectWords(env.Subject)
@@ -232,6 +234,19 @@ func (h *headerFacts) readListField(name string, field *message.Field) {
 	case strings.EqualFold(name, "List-Unsubscribe"):
 		h.leave = true
 	}
+}
+
+// isGroup: the message was written on the page of a group and came from there. Answers go to the group, which it is addressed
+// to, and the Message-ID was made by the group's host itself: a provider's mailbox is never at the host that makes the
+// identifiers.
+func isGroup(env *message.Envelope) bool {
+	if len(env.ReplyTo) != 1 || len(env.To) != 1 {
+		return false
+	}
+	group := env.To[0]
+	_, host, ok := strings.Cut(strings.Trim(env.MessageID, "<> "), "@")
+	return ok && group.Host != "" && strings.EqualFold(host, group.Host) && strings.EqualFold(env.ReplyTo[0].Host, group.Host) &&
+		strings.EqualFold(env.ReplyTo[0].Local, group.Local)
 }
 
 // receivedAt is the time in a Received field, zero when it cannot be read.

@@ -88,10 +88,10 @@ var headerRules = []rule{
 		return !f.header.talk && f.nameOfReader()
 	}},
 	{"REPLY_TO_FREE", 1.7, "answers go to a free mail provider", func(f *features) bool {
-		return f.header.replyOther && f.header.replyFree && !f.header.fromFree && !f.header.talk && !f.isForm()
+		return f.header.replyOther && f.header.replyFree && !f.header.fromFree && !f.header.talk && !f.header.group && !f.isForm()
 	}},
 	{"REPLY_TO_OTHER_FREE", 2.0, "from one free mailbox, answers to another", func(f *features) bool {
-		return f.header.replyOther && f.header.replyFree && f.header.fromFree && !f.header.talk
+		return f.header.replyOther && f.header.replyFree && f.header.fromFree && !f.header.talk && !f.header.group
 	}},
 	{"FREE_DIGITS", 0.5, "a free mailbox whose name ends in digits", func(f *features) bool { return f.header.fromFree && trailingDigits(f.header.fromLocal) >= 4 }},
 	{"FROM_RANDOM", 1.0, "the author's address looks random", func(f *features) bool { return looksRandom(f.header.fromLocal) }},
@@ -130,7 +130,7 @@ var headerRules = []rule{
 	}},
 	{"ID_OF_MACHINE", 1.2, "the Message-ID was made on a rented server that nobody gave a name", func(f *features) bool { return f.idOfMachine() }},
 	{"TO_RECIPIENTS", 1.4, "addressed to \"Recipients\"", func(f *features) bool { return f.header.toRecipients }},
-	{"ID_OF_RECEIVER", 0.7, "the Message-ID was made at the recipient's side", func(f *features) bool { return f.idOfReceiver() && !f.header.talk }},
+	{"ID_OF_RECEIVER", 0.7, "the Message-ID was made at the recipient's side", func(f *features) bool { return f.idOfReceiver() && !f.header.talk && !f.header.group }},
 	{"RECIPIENTS_SORTED", 1.8, "recipients in the order of a list", func(f *features) bool { return f.header.sorted }},
 	{"SIGNED_BY_AUTHOR", -0.6, "a DKIM signature of the author's organization", func(f *features) bool { return f.header.signedBy && !f.header.fromFree }},
 	{"FALSE_OUTLOOK", 1.8, "claims Outlook Express, whose Message-IDs look different", func(f *features) bool { return f.falseOutlook() }},

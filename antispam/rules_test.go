@@ -289,6 +289,17 @@ func TestPointsOfRulesHaveOneDecimalAndATable(t *testing.T) {
 	}
 }
 
+// Groups on the web have answers sent to themselves; the rules about other addresses for answers are not for them.
+func TestAGroupIsNoOtherMailboxForAnswers(t *testing.T) {
+	e := New()
+	l := with("From: joy@hotmail.com\nReply-To: Kilns <kilns@groups.msn.com>\nTo: Kilns <kilns@groups.msn.com>\nMessage-ID: <Kilns-1399@groups.msn.com>")
+	for _, p := range examine(t, e, l).Rules().Parts {
+		if p.Name == "REPLY_TO_OTHER_FREE" || p.Name == "REPLY_TO_FREE" || p.Name == "ID_OF_RECEIVER" {
+			t.Errorf("it has %s", p.Name)
+		}
+	}
+}
+
 func TestNoSinglePointOfRulesButGTUBEIsJunkAlone(t *testing.T) {
 	for _, r := range Rules() {
 		if r.Points >= 500 && r.Name != "GTUBE" {
@@ -299,8 +310,13 @@ func TestNoSinglePointOfRulesButGTUBEIsJunkAlone(t *testing.T) {
 
 func TestWordsAloneNeverMakeAMessageJunk(t *testing.T) {
 	for index := 0.0; index <= 1; index += 0.0005 {
-		if p := wordPoints(index); p >= 500 || p < -200 {
-			t.Fatalf("an index of %.4f is worth %s", index, p)
+		if p := wordPoints(index); p >= 5 || p < -2 {
+			t.Fatalf("an index of %.4f is worth %.2f", index, p)
+		}
+	}
+	for margin := -20.0; margin <= 20; margin += 0.01 {
+		if p := marginPoints(margin); p >= 5 || p < -2 || p*margin < 0 {
+			t.Fatalf("a margin of %.2f is worth %.2f", margin, p)
 		}
 	}
 	if wordPoints(1) <= wordPoints(0.9) || wordPoints(0.5) != 0 || wordPoints(0) >= 0 {

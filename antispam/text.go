@@ -55,6 +55,7 @@ type textReader struct {
 	run      int    // single letters in a row
 	forward  bool   // the rest of the text is a message that is passed on
 	quoted   bool   // what is read now is quoted
+	foot     bool   // what is read now stands under the message
 	compare  comparison
 }
 
@@ -197,9 +198,13 @@ func (f *features) readWords(text []byte) {
 	r.forward = false
 	f.greets(text)
 	t.gtube = t.gtube || bytes.Contains(text, gtube)
+	foot := len(text)
+	if f.header.list {
+		foot = footOf(text)
+	}
 	begin, quoted := 0, false
-	for at := 0; at < len(text); {
-		line, next := text[at:], len(text)
+	for at := 0; at < foot; {
+		line, next := text[at:foot], foot
 		if i := bytes.IndexByte(line, '\n'); i >= 0 {
 			line, next = line[:i], at+i+1
 		}
@@ -209,7 +214,43 @@ func (f *features) readWords(text []byte) {
 		}
 		at = next
 	}
-	f.readRun(text[begin:], quoted)
+	f.readRun(text[begin:foot], quoted)
+	r.foot = true
+	f.readRun(text[foot:], r.forward)
+	r.foot = false
+}
+
+// The most that a mailing list puts under a message, and what must stand above it for it to be that.
+const (
+	footBytes, footLines = 800, 12
+	minBody              = 80
+)
+
+// footOf is where the lines begin that a mailing list puts under each message, such as how to leave it: behind the last line
+// that parts them from the message. It is the length of the text if there are none.
+func footOf(text []byte) int {
+	foot, lines := len(text), 0
+	for at := len(text); at > 0 && lines < footLines && len(text)-at < footBytes; {
+		begin := bytes.LastIndexByte(text[:at-1], '\n') + 1
+		if isRuler(text[begin:at]) {
+			foot = begin
+		}
+		at = begin
+		lines++
+	}
+	if foot < minBody {
+		return len(text)
+	}
+	return foot
+}
+
+// isRuler: such a line parts a message from what stands under it.
+func isRuler(line []byte) bool {
+	line = bytes.TrimRight(line, "\r\n")
+	if string(line) == "-- " || string(line) == "--" {
+		return true
+	}
+	return len(line) >= 20 && (len(bytes.Trim(line, "_")) == 0 || len(bytes.Trim(line, "-")) == 0 || len(bytes.Trim(line, "=")) == 0)
 }
 
 // readLine looks at how a line begins and reports whether it quotes another message: people quote what they answer, and
@@ -279,7 +320,9 @@ func (f *features) readWord(w *words.Word) bool {
 	if f.reader.compare.wanted {
 		f.reader.compare.word(w)
 	}
-	f.addWord(w)
+	if !f.reader.foot {
+		f.addWord(w)
+	}
 	f.noteSpelling(w)
 	if !f.reader.quoted {
 		f.text.speaksOf(w.Hash)

@@ -59,7 +59,7 @@ func vocabulary(n int) *Prior {
 	var list []PriorToken
 	for i := range n {
 		at := func(base int) Token { return Of(fmt.Sprint(base + i)) }
-		list = append(list, PriorToken{at(1), 0.1, 0.001}, PriorToken{at(1001), 0.001, 0.1}, PriorToken{at(2001), 0.1, 0.1})
+		list = append(list, PriorToken{at(1), 0.1, 0.001, 1}, PriorToken{at(1001), 0.001, 0.1, -1}, PriorToken{at(2001), 0.1, 0.1, 0})
 	}
 	return NewPrior(list)
 }
@@ -166,9 +166,9 @@ func TestAPriorComesBackAsItWasWritten(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	var list []PriorToken
 	for range 5000 {
-		list = append(list, PriorToken{Token(random.Uint64()), random.Float64(), random.Float64() / 100})
+		list = append(list, PriorToken{Token(random.Uint64()), random.Float64(), random.Float64() / 100, 4*random.Float64() - 2})
 	}
-	list = append(list, PriorToken{Token(random.Uint64()), 0, 1})
+	list = append(list, PriorToken{Token(random.Uint64()), 0, 1, 9}, PriorToken{Token(0), 0, 0, 0})
 	encoded := EncodePrior(slices.Clone(list))
 	p, err := DecodePrior(encoded)
 	if err != nil || p.Len() != len(list) {
@@ -176,15 +176,15 @@ func TestAPriorComesBackAsItWasWritten(t *testing.T) {
 	}
 	direct := NewPrior(list)
 	for _, want := range list {
-		spam, ham, ok := p.Look(want.Token)
-		if !ok || !near(spam, want.Spam) || !near(ham, want.Ham) {
-			t.Fatalf("%x: %v, %v, %t, not %v, %v", want.Token, spam, ham, ok, want.Spam, want.Ham)
+		got, ok := p.Look(want.Token)
+		if !ok || !near(got.Spam, want.Spam) || !near(got.Ham, want.Ham) || math.Abs(got.Weight-min(want.Weight, MaxWeight)) > 0.51/weightSteps {
+			t.Fatalf("%+v, %t, not %+v", got, ok, want)
 		}
-		if s, h, _ := direct.Look(want.Token); s != spam || h != ham {
+		if again, _ := direct.Look(want.Token); again != got {
 			t.Fatalf("%x is another one without encoding", want.Token)
 		}
 	}
-	if _, _, ok := p.Look(Of("not there")); ok {
+	if _, ok := p.Look(Of("not there")); ok {
 		t.Error("a token is known that nobody put in")
 	}
 	random.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
@@ -202,7 +202,7 @@ func near(got, want float64) bool {
 }
 
 func TestADamagedPriorIsRefused(t *testing.T) {
-	whole := EncodePrior([]PriorToken{{Of("a"), 0.1, 0.2}, {Of("b"), 0.3, 0.4}, {Of("c"), 0.5, 0.6}})
+	whole := EncodePrior([]PriorToken{{Of("a"), 0.1, 0.2, 1}, {Of("b"), 0.3, 0.4, 0}, {Of("c"), 0.5, 0.6, -1}})
 	if _, err := DecodePrior(whole); err != nil {
 		t.Fatal(err)
 	}
@@ -215,8 +215,10 @@ func TestADamagedPriorIsRefused(t *testing.T) {
 		"another head":         append([]byte("PRIOR9\n"), whole[len(priorHead):]...),
 		"more than there are":  append(append([]byte(priorHead), 0xff, 0xff, 0xff, 0xff, 0x0f), whole[len(priorHead)+1:]...),
 		"something behind":     append(slices.Clone(whole), 0),
-		"a token twice":        append([]byte(priorHead+"\x02"), 5, 9, 9, 0, 9, 9),
-		"a token out of range": append([]byte(priorHead+"\x01"), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 9, 9),
+		"a token twice":        append([]byte(priorHead+"\x02"), 5, 9, 9, 9, 0, 9, 9, 9),
+		"a token out of range": append([]byte(priorHead+"\x01"), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 9, 9, 9),
+		"a share of nothing":   append([]byte(priorHead+"\x01"), 5, 0, 9, 9),
+		"the form before":      []byte("PRIOR1\n\x01\x05\x09\x09"),
 	} {
 		if _, err := DecodePrior(bad); err == nil {
 			t.Errorf("%s: it is taken", name)
@@ -225,8 +227,8 @@ func TestADamagedPriorIsRefused(t *testing.T) {
 }
 
 func FuzzDecodePrior(f *testing.F) {
-	f.Add(EncodePrior([]PriorToken{{Of("a"), 0.1, 0.2}, {Of("b"), 0.3, 0}}))
-	f.Add([]byte(priorHead + "\x01\x05\x09\x09"))
+	f.Add(EncodePrior([]PriorToken{{Of("a"), 0.1, 0.2, 1}, {Of("b"), 0.3, 0, -1}}))
+	f.Add([]byte(priorHead + "\x01\x05\x09\x09\x09"))
 	f.Add([]byte(priorHead))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, err := DecodePrior(b)

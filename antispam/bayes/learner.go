@@ -65,7 +65,7 @@ func (c *tally) see(source uint32) {
 	}
 }
 
-// Tokens gives what is worth keeping, in no order.
+// Tokens gives what is worth keeping, in the order of the tokens.
 func (l *Learner) Tokens() []PriorToken {
 	tallies := map[Token]tally{}
 	for _, m := range l.spam {
@@ -78,7 +78,7 @@ func (l *Learner) Tokens() []PriorToken {
 	}
 	ham := 0.0
 	for _, m := range l.ham {
-		weight := math.Min(1, perSource/float64(l.sources[m.source]))
+		weight := l.hamWeight(m)
 		ham += weight
 		for _, t := range m.tokens {
 			c := tallies[t]
@@ -94,5 +94,11 @@ func (l *Learner) Tokens() []PriorToken {
 			list = append(list, PriorToken{Token: t, Spam: (float64(c.spam) + doubt) / spams, Ham: (float64(c.ham) + doubt) / hams})
 		}
 	}
+	l.weigh(list)
 	return list
+}
+
+// hamWeight is as how much of a message a wanted one counts.
+func (l *Learner) hamWeight(m learned) float64 {
+	return math.Min(1, perSource/float64(l.sources[m.source]))
 }

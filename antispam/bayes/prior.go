@@ -15,42 +15,58 @@ import (
 // stand. It is immutable, and holds no text: the tokens are hashes.
 type Prior struct {
 	// slots is an open-addressing table; its length is a power of two and 0 is free. A slot is a key, the quantized share of
-	// spam and that of ham, from the highest bits to the lowest.
+	// spam, that of ham and the weight, from the highest bits to the lowest.
 	slots  []uint64
 	filter words.Filter
 	count  int
 }
 
-// PriorToken is an entry of a prior: the shares of messages with the token, from 0 to 1.
+// PriorToken is an entry of a prior: the shares of messages with the token, from 0 to 1, and how much the token speaks for
+// spam beside the others of a message, from -[MaxWeight] to MaxWeight.
 type PriorToken struct {
 	Token     Token
 	Spam, Ham float64
+	Weight    float64
 }
 
-// The form of a prior: a head, then for each token in rising order the difference to the one before and the logarithms of
-// the two shares.
+// The form of a prior: a head, then for each token in rising order the difference to the one before, the logarithms of
+// the two shares, and the weight.
 const (
-	priorHead  = "PRIOR1\n"
-	priorBits  = 40 // of a token that are kept
-	shareSteps = 18 // steps of a share for each factor of ten
+	priorHead   = "PRIOR2\n"
+	priorBits   = 40 // of a token that are kept
+	shareSteps  = 18 // steps of a share for each factor of ten
+	weightSteps = 40 // steps of a weight for each whole
+	valueBits   = 24 // of a slot that are not its key
 )
 
-// quantize puts a share on a logarithmic scale: 255 is 1, each step down a factor of 10^(1/shareSteps); 0 is nothing.
+// MaxWeight is the most that a token weighs.
+const MaxWeight = 127. / weightSteps
+
+// quantize puts a share on a logarithmic scale: 255 is 1, each step down a factor of 10^(1/shareSteps). It is never
+// 0, so that no slot of a token is.
 func quantize(share float64) uint8 {
 	if share <= 0 {
-		return 0
+		return 1
 	}
 	return uint8(min(max(255+math.Round(shareSteps*math.Log10(share)), 1), 255))
 }
 
 // shares are the values of quantize's scale.
 var shares = func() (t [256]float64) {
-	for i := 1; i < len(t); i++ {
+	for i := range t {
 		t[i] = math.Pow(10, float64(i-255)/shareSteps)
 	}
-	t[0] = unknown / 4
 	return t
 }()
+
+// quantizeWeight puts a weight on a scale of even steps.
+func quantizeWeight(weight float64) int8 {
+	return int8(math.Round(weightSteps * min(max(weight, -MaxWeight), MaxWeight)))
+}
+
+func (t *PriorToken) slot() uint64 {
+	return shorten(t.Token)<<valueBits | uint64(quantize(t.Spam))<<16 | uint64(quantize(t.Ham))<<8 | uint64(uint8(quantizeWeight(t.Weight)))
+}
 
 func shorten(t Token) uint64 { return uint64(t) >> (64 - priorBits) }
 
@@ -69,7 +85,8 @@ func EncodePrior(tokens []PriorToken) []byte {
 	for _, t := range tokens {
 		key := shorten(t.Token)
 		out = binary.AppendUvarint(out, key-last)
-		out = append(out, quantize(t.Spam), quantize(t.Ham))
+		slot := t.slot()
+		out = append(out, byte(slot>>16), byte(slot>>8), byte(slot))
 		last = key
 	}
 	return out
@@ -84,7 +101,7 @@ func DecodePrior(b []byte) (*Prior, error) {
 	}
 	b = b[len(priorHead):]
 	count, n := binary.Uvarint(b)
-	if n <= 0 || count > uint64(len(b)-n)/3 {
+	if n <= 0 || count > uint64(len(b)-n)/4 {
 		return nil, fmt.Errorf("%w: it names more tokens than it can hold", errPrior)
 	}
 	b = b[n:]
@@ -92,15 +109,18 @@ func DecodePrior(b []byte) (*Prior, error) {
 	key := uint64(0)
 	for i := range count {
 		step, n := binary.Uvarint(b)
-		if n <= 0 || len(b) < n+2 {
+		if n <= 0 || len(b) < n+3 {
 			return nil, fmt.Errorf("%w: it is cut off", errPrior)
 		}
 		if i > 0 && step == 0 || step >= 1<<priorBits-key {
 			return nil, fmt.Errorf("%w: its tokens are not in order", errPrior)
 		}
+		if b[n] == 0 || b[n+1] == 0 {
+			return nil, fmt.Errorf("%w: a share is none", errPrior)
+		}
 		key += step
-		p.put(key, b[n], b[n+1])
-		b = b[n+2:]
+		p.put(key<<valueBits | uint64(b[n])<<16 | uint64(b[n+1])<<8 | uint64(b[n+2]))
+		b = b[n+3:]
 	}
 	if len(b) > 0 {
 		return nil, fmt.Errorf("%w: %d bytes are too many", errPrior, len(b))
@@ -113,7 +133,7 @@ func NewPrior(tokens []PriorToken) *Prior {
 	tokens = canonical(tokens)
 	p := newPrior(len(tokens))
 	for _, t := range tokens {
-		p.put(shorten(t.Token), quantize(t.Spam), quantize(t.Ham))
+		p.put(t.slot())
 	}
 	return p
 }
@@ -129,17 +149,15 @@ func newPrior(count int) *Prior {
 	return &Prior{slots: make([]uint64, size), filter: words.NewFilter(count, filterBits)}
 }
 
-func (p *Prior) put(key uint64, spam, ham uint8) {
+func (p *Prior) put(slot uint64) {
+	key := slot >> valueBits
 	at := p.find(key)
 	if p.slots[at] == 0 {
 		p.count++
 	}
-	p.slots[at] = (key|occupied)<<16 | uint64(spam)<<8 | uint64(ham)
+	p.slots[at] = slot
 	p.filter.Add(key)
 }
-
-// occupied tells a key from a free slot.
-const occupied = 1 << priorBits
 
 // place is where the look for a key begins.
 func (p *Prior) place(key uint64) int { return int(key*0x9e3779b97f4a7c15>>33) & (len(p.slots) - 1) }
@@ -147,7 +165,7 @@ func (p *Prior) place(key uint64) int { return int(key*0x9e3779b97f4a7c15>>33) &
 func (p *Prior) find(key uint64) int {
 	mask := len(p.slots) - 1
 	at := p.place(key)
-	for p.slots[at] != 0 && p.slots[at]>>16 != key|occupied {
+	for p.slots[at] != 0 && p.slots[at]>>valueBits != key {
 		at = (at + 1) & mask
 	}
 	return at
@@ -156,17 +174,22 @@ func (p *Prior) find(key uint64) int {
 // Len is the number of tokens.
 func (p *Prior) Len() int { return p.count }
 
-// Look gives the shares of spam and of wanted mail that have the token.
-func (p *Prior) Look(t Token) (spam, ham float64, ok bool) {
+// Look gives what is known of a token.
+func (p *Prior) Look(t Token) (known PriorToken, ok bool) {
 	if p == nil {
-		return 0, 0, false
+		return PriorToken{}, false
 	}
-	return sharesOf(p.slots[p.find(shorten(t))])
+	slot := p.slots[p.find(shorten(t))]
+	if slot == 0 {
+		return PriorToken{}, false
+	}
+	spam, ham := sharesOf(slot)
+	return PriorToken{t, spam, ham, weightOf(slot)}, true
 }
 
-func sharesOf(slot uint64) (spam, ham float64, ok bool) {
-	return shares[slot>>8&0xff], shares[slot&0xff], slot != 0
-}
+func sharesOf(slot uint64) (spam, ham float64) { return shares[slot>>16&0xff], shares[slot>>8&0xff] }
+
+func weightOf(slot uint64) float64 { return float64(int8(slot)) / weightSteps }
 
 // look is a token that may be known.
 type look struct {
@@ -176,11 +199,12 @@ type look struct {
 }
 
 // lookAll writes the shares of the tokens that are known over what spam and ham hold for them, and for those the probability
-// that a message with the token is spam. The looks slice is working memory.
+// that a message with the token is spam. It gives the sum of their weights and how many there are. The looks slice is
+// working memory.
 //
 // The table is larger than what a processor keeps at hand, and which tokens are known nobody can foresee. So all are asked for
 // before any is looked at, and the memory answers many at once.
-func (p *Prior) lookAll(tokens []Token, looks []look, spam, ham, belief []float64) {
+func (p *Prior) lookAll(tokens []Token, looks []look, spam, ham, belief []float64) (weight float64, known int) {
 	n := 0
 	for i, t := range tokens {
 		key := shorten(t)
@@ -191,13 +215,17 @@ func (p *Prior) lookAll(tokens []Token, looks []look, spam, ham, belief []float6
 	for i := range looks {
 		looks[i].slot = p.slots[p.place(looks[i].key)]
 	}
+	steps := 0
 	for _, l := range looks {
-		if l.slot != 0 && l.slot>>16 != l.key|occupied {
+		if l.slot != 0 && l.slot>>valueBits != l.key {
 			l.slot = p.slots[p.find(l.key)]
 		}
 		if l.slot != 0 {
-			spam[l.n], ham[l.n], _ = sharesOf(l.slot)
+			spam[l.n], ham[l.n] = sharesOf(l.slot)
 			belief[l.n] = probability(spam[l.n], ham[l.n])
+			steps += int(int8(l.slot))
+			known++
 		}
 	}
+	return float64(steps) / weightSteps, known
 }

@@ -31,6 +31,10 @@ type Result struct {
 	Index float64
 	// Known is the number of tokens that were seen before, Used of those that counted.
 	Known, Used int
+	// Margin is what the weights of the prior say, without the models: below 0 wanted, above 0 spam; some -3 to 3.
+	Margin float64
+	// Prior is the number of tokens that the prior knows.
+	Prior int
 }
 
 // Scorer combines the tokens of messages; it keeps buffers, so one serves one goroutine at a time.
@@ -49,25 +53,29 @@ type Scorer struct {
 // Each level's counts are read with the level above as what one would believe without them: an account that taught ten
 // messages is heard about the words in them, and no further.
 func (s *Scorer) Score(tokens []Token, prior *Prior, models ...Model) Result {
-	s.begin(tokens, prior)
+	weight, known := s.begin(tokens, prior)
 	for _, m := range models {
 		if m != nil {
 			s.refine(tokens, m)
 		}
 	}
-	return s.combine(len(tokens))
+	r := s.combine(len(tokens))
+	r.Margin, r.Prior = weight*lengthShare(known), known
+	return r
 }
 
-func (s *Scorer) begin(tokens []Token, prior *Prior) {
+// begin puts down what the prior says.
+func (s *Scorer) begin(tokens []Token, prior *Prior) (weight float64, known int) {
 	n := len(tokens)
 	s.spam, s.ham, s.belief = slices.Grow(s.spam[:0], n)[:n], slices.Grow(s.ham[:0], n)[:n], slices.Grow(s.belief[:0], n)[:n]
 	for i := range n {
 		s.spam[i], s.ham[i], s.belief[i] = unknown, unknown, 0.5
 	}
-	if prior != nil {
-		s.looks = slices.Grow(s.looks[:0], n)[:n]
-		prior.lookAll(tokens, s.looks, s.spam, s.ham, s.belief)
+	if prior == nil {
+		return 0, 0
 	}
+	s.looks = slices.Grow(s.looks[:0], n)[:n]
+	return prior.lookAll(tokens, s.looks, s.spam, s.ham, s.belief)
 }
 
 func probability(spam, ham float64) float64 { return spam / (spam + ham) }
