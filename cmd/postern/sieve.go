@@ -105,8 +105,10 @@ func notes(list []grammar.Problem) []note {
 
 // checked is what `sieve check` says of a script.
 type checked struct {
-	Name     string `json:"name"`
-	OK       bool   `json:"ok"`
+	Name string `json:"name"`
+	OK   bool   `json:"ok"`
+	// Error is why the script could not be read.
+	Error    string `json:"error,omitempty"`
 	Mistakes []note `json:"mistakes"`
 	Warnings []note `json:"warnings"`
 }
@@ -116,7 +118,8 @@ func (c *command) sieveCheck() *cobra.Command {
 	cmd := &cobra.Command{Use: "check FILE...", Short: "Say what is wrong with scripts", Args: takes(1, -1),
 		Long: `Reads each script, or standard input for "-", as the server does when one is stored, and names every mistake with its line
 and how to mend it, and what its writer should know though it runs. Included scripts are files in the folder of the script, global ones
-in that of --global; what is wrong with them is a warning, for they can be mended by themselves. The exit code is 1 if there is a mistake.`,
+in that of --global; what is wrong with them is a warning, for they can be mended by themselves. The exit code is 1 if there is a mistake
+or a script cannot be read.`,
 		Example: "  postern sieve check filter.sieve\n  postern sieve check --json *.sieve | jq '.[] | select(.ok | not)'\n" +
 			"  postern sieve check filter.sieve --global /etc/postern/sieve",
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -125,11 +128,7 @@ in that of --global; what is wrong with them is a warning, for they can be mende
 			}
 			list := make([]checked, 0, len(args))
 			for _, path := range args {
-				source, err := c.readScript(path)
-				if err != nil {
-					return err
-				}
-				one, err := checkScript(path, global, source)
+				one, err := c.checkFile(path, global)
 				if err != nil {
 					return err
 				}
@@ -155,6 +154,16 @@ func globalFlag(cmd *cobra.Command, global *string) {
 	cmd.MarkFlagDirname("global")
 }
 
+// checkFile checks the script of a file. One that cannot be read is no reason to say nothing of the others.
+func (c *command) checkFile(path, global string) (checked, error) {
+	source, err := c.readScript(path)
+	if err != nil {
+		c.complain(err, false)
+		return checked{Name: path, Error: err.Error(), Mistakes: []note{}, Warnings: []note{}}, nil
+	}
+	return checkScript(path, global, source)
+}
+
 func checkScript(name, global string, source []byte) (checked, error) {
 	script, err := sieve.Compile(source, sieve.Options{Name: name, Edits: filter.Edits(nil), Include: beside(name, global), Lenient: true})
 	var problems sieve.Problems
@@ -172,6 +181,10 @@ func mistaken(name string, problems sieve.Problems) checked {
 }
 
 func (c *command) showChecked(one checked) {
+	if one.Error != "" {
+		c.say("%s: not read", plain(one.Name))
+		return
+	}
 	for _, n := range one.Mistakes {
 		c.say("%s: %s", n.place(one.Name), plain(n.Text))
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"postern/internal/address"
 	"postern/internal/filter"
 	"postern/internal/message"
 	"postern/sieve"
@@ -126,7 +127,10 @@ func (c *command) job(t trial) (sieve.Job, error) {
 	if err != nil {
 		return sieve.Job{}, err
 	}
-	e := sieve.Envelope{From: t.from, To: t.to}
+	e, err := envelopeOf(t)
+	if err != nil {
+		return sieve.Job{}, err
+	}
 	if e.From == "" {
 		e.From = firstAddress(parsed.Envelope.From)
 	}
@@ -138,6 +142,22 @@ func (c *command) job(t trial) (sieve.Job, error) {
 	}
 	return sieve.Job{Message: sieve.Message{Parsed: parsed, Content: r, Size: int64(len(body))}, Envelope: e, Edits: filter.Edits(nil),
 		Host: newBench(t.mailboxes, e.To)}, nil
+}
+
+// envelopeOf is what --from and --to say.
+func envelopeOf(t trial) (sieve.Envelope, error) {
+	e := sieve.Envelope{From: strings.TrimSpace(t.from), To: strings.TrimSpace(t.to)}
+	if e.From != "" && e.From != "<>" {
+		if _, err := address.Parse(e.From); err != nil {
+			return e, usage{errorf("--from %q is no address (%v); give one such as anna@example.org, or <> for nobody", t.from, err)}
+		}
+	}
+	if e.To != "" {
+		if _, err := address.Parse(e.To); err != nil {
+			return e, usage{errorf("--to %q is no address (%v); give one such as anna@example.org", t.to, err)}
+		}
+	}
+	return e, nil
 }
 
 func firstAddress(list []message.Mailbox) string {
