@@ -8,9 +8,11 @@ import (
 // The constants of the combination. They were chosen by cross-validation within the training corpus; docs/spam-engine.md has what came of it.
 const (
 	// strength is how many messages of a class the knowledge of the level above counts as when a level's own counts are
-	// read; belief is how many sightings a token needs before its own probability outweighs what the level above says.
-	strength = 20
-	belief   = 1.0
+	// read, at least; with more than that, it counts half as much as they do, for one's own mail is not the mail of others:
+	// whoever has wanted mail from lists alone would take the first newsletter for spam.
+	strength, strengthShare = 20, 0.5
+	// belief is how many sightings a token needs before its own probability outweighs what the level above says.
+	belief = 1.0
 	// unknown is the share of messages that a token which nobody has seen is taken to be in.
 	unknown = 0.0005
 	// interesting is how far from one half a token's probability must be to count; mostTokens is how many count.
@@ -88,15 +90,19 @@ func (s *Scorer) refine(tokens []Token, m Model) {
 	}
 	s.counts = slices.Grow(s.counts[:0], len(tokens))[:len(tokens)]
 	m.Counts(tokens, s.counts)
-	nspam, nham := float64(totals.Spam)+strength, float64(totals.Ham)+strength
+	aboveSpam, aboveHam := strengthBeside(totals.Spam), strengthBeside(totals.Ham)
+	nspam, nham := float64(totals.Spam)+aboveSpam, float64(totals.Ham)+aboveHam
 	for i, c := range s.counts {
 		seen := float64(c.Spam) + float64(c.Ham)
-		spam := (float64(c.Spam) + strength*s.spam[i]) / nspam
-		ham := (float64(c.Ham) + strength*s.ham[i]) / nham
+		spam := (float64(c.Spam) + aboveSpam*s.spam[i]) / nspam
+		ham := (float64(c.Ham) + aboveHam*s.ham[i]) / nham
 		s.spam[i], s.ham[i] = spam, ham
 		s.belief[i] = (belief*s.belief[i] + seen*probability(spam, ham)) / (belief + seen)
 	}
 }
+
+// strengthBeside is as how many messages the level above counts beside so many of one's own.
+func strengthBeside(messages uint32) float64 { return max(strength, strengthShare*float64(messages)) }
 
 // combine is Fisher's method (Robinson 2003): how unlikely it is that so many tokens point one way by chance.
 func (s *Scorer) combine(n int) Result {
