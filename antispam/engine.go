@@ -113,24 +113,29 @@ const taughtEnough = 20
 // Words is the check of the words, for a recipient whose models come from the most general to the most particular; nil
 // models are passed over.
 func (f *Findings) Words(models ...bayes.Model) verdict.Check {
-	lessons := 0.0
-	for _, m := range models {
-		if m != nil {
-			t := m.Totals()
-			lessons = max(lessons, float64(min(t.Spam, t.Ham)))
-		}
-	}
-	tokens := f.words.Tokens()
+	tokens, said, lessons := f.words.Tokens(), len(f.words.Tokens()), lessonsOf(models)
 	if lessons >= taughtEnough {
 		tokens = f.Tokens()
 	}
-	return f.judgeWords(tokens, len(f.words.Tokens()), lessons, models...)
+	return f.judgeWords(tokens, said, lessons, models)
+}
+
+// lessonsOf is how many messages of each class the best taught of the models was taught.
+func lessonsOf(models []bayes.Model) float64 {
+	lessons := uint32(0)
+	for _, m := range models {
+		if m != nil {
+			t := m.Totals()
+			lessons = max(lessons, min(t.Spam, t.Ham))
+		}
+	}
+	return float64(lessons)
 }
 
 // judgeWords takes the mean of two readings of the words: the shares, which people refine by teaching, and the weights of the
 // prior, which are better where nobody has taught and count less the more somebody did. Of the tokens so many are of what
 // the message says.
-func (f *Findings) judgeWords(tokens []bayes.Token, said int, lessons float64, models ...bayes.Model) verdict.Check {
+func (f *Findings) judgeWords(tokens []bayes.Token, said int, lessons float64, models []bayes.Model) verdict.Check {
 	r := f.scorer.Score(tokens, f.engine.prior, models...)
 	taught := lessons >= taughtEnough
 	fluent := fluency(r.Prior, said)
@@ -211,10 +216,15 @@ func (f *Findings) Domains(most int) []string {
 	return list
 }
 
-// JudgeWords is the check of the words for tokens that WordTokens gave, with the prior alone.
-func (e *Engine) JudgeWords(tokens []bayes.Token) verdict.Check {
+// JudgeWords is the check of the words for tokens that Tokens gave, of which the first so many are what the message says; the
+// models are those of Words.
+func (e *Engine) JudgeWords(tokens []bayes.Token, said int, models ...bayes.Model) verdict.Check {
 	f := e.pool.Get().(*Findings)
 	defer e.pool.Put(f)
 	f.engine = e
-	return f.judgeWords(tokens, len(tokens), 0)
+	lessons := lessonsOf(models)
+	if lessons < taughtEnough {
+		tokens = tokens[:said]
+	}
+	return f.judgeWords(tokens, said, lessons, models)
 }

@@ -1,9 +1,10 @@
 // Package evaluate measures how well the engine tells spam from wanted mail, honestly: what is judged was not learnt, and the report says where it was.
 //
 // The road starts with folders or archives of labelled messages and ends in a [Report]: the confusion matrix at the score
-// that files mail as junk, and the same for each part of the engine alone and for the whole without it. There are three
+// that files mail as junk, and the same for each part of the engine alone and for the whole without it. There are four
 // ways to keep learning and judging apart: another collection ([Test]), later mail of the same collection ([TimeSplit]),
-// and other sources of the same collection, fold by fold ([CrossValidate]).
+// the same with an account that was taught in between ([Taught]), and other sources of the same collection, fold by fold
+// ([CrossValidate]).
 package evaluate
 
 import (
@@ -85,6 +86,8 @@ type Report struct {
 	// Trained is from how many messages the words were learnt; Shipped that it was the prior that the program carries.
 	Trained bayes.Count `json:"trained"`
 	Shipped bool        `json:"shipped"`
+	// Taught is how many messages the account was taught that the rest is judged for.
+	Taught bayes.Count `json:"taught"`
 	// Learnt is how many of the judged messages are among those that were learnt from, where the caller gave them twice.
 	Learnt int            `json:"learnt"`
 	Junk   verdict.Points `json:"junk"`
@@ -141,20 +144,12 @@ func Test(train, test []string, junk verdict.Points, o Options) (*Report, error)
 
 // TimeSplit learns from the share of each class that was written first and judges the rest.
 func TimeSplit(paths []string, share float64, junk verdict.Points, o Options) (*Report, error) {
-	samples, err := read(antispam.New(), paths, o)
+	classes, err := readByDate(paths, o)
 	if err != nil {
 		return nil, err
 	}
-	samples = slices.DeleteFunc(samples, func(s sample) bool {
-		if s.date.IsZero() {
-			o.skip(fmt.Errorf("%s: %w", s.name, ErrUndated))
-		}
-		return s.date.IsZero()
-	})
 	var train, test []sample
-	for _, spam := range []bool{false, true} {
-		class := slices.DeleteFunc(slices.Clone(samples), func(s sample) bool { return s.spam != spam })
-		slices.SortStableFunc(class, func(a, b sample) int { return a.date.Compare(b.date) })
+	for _, class := range classes {
 		cut := int(share * float64(len(class)))
 		train, test = append(train, class[:cut]...), append(test, class[cut:]...)
 	}
@@ -165,6 +160,28 @@ func TimeSplit(paths []string, share float64, junk verdict.Points, o Options) (*
 	r := newReport(judge(antispam.NewWithPrior(learn(train)), test), junk)
 	r.Trained = trained
 	return r, nil
+}
+
+// readByDate reads the wanted messages and the spam, each in the order in which they were written.
+func readByDate(paths []string, o Options) (classes [2][]sample, err error) {
+	samples, err := read(antispam.New(), paths, o)
+	if err != nil {
+		return classes, err
+	}
+	for _, s := range samples {
+		switch {
+		case s.date.IsZero():
+			o.skip(fmt.Errorf("%s: %w", s.name, ErrUndated))
+		case s.spam:
+			classes[1] = append(classes[1], s)
+		default:
+			classes[0] = append(classes[0], s)
+		}
+	}
+	for _, class := range classes {
+		slices.SortStableFunc(class, func(a, b sample) int { return a.date.Compare(b.date) })
+	}
+	return classes, nil
 }
 
 // CrossValidate learns from all folds but one and judges that one, in turn. Wanted mail of one source is in one fold, so
@@ -231,20 +248,20 @@ func counts(samples []sample) (c bayes.Count) {
 func learn(samples []sample) *bayes.Prior {
 	var l bayes.Learner
 	for _, s := range samples {
-		l.Add(s.words, s.spam, s.source)
+		l.Add(s.words(), s.spam, s.source)
 	}
 	return bayes.NewPrior(l.Tokens())
 }
 
-// judge asks the words of all samples, on all processors.
-func judge(engine *antispam.Engine, samples []sample) []judged {
+// judge asks the words of all samples, on all processors, as for a recipient with the models.
+func judge(engine *antispam.Engine, samples []sample, models ...bayes.Model) []judged {
 	out := make([]judged, len(samples))
 	var working sync.WaitGroup
 	workers := runtime.GOMAXPROCS(0)
 	for w := range workers {
 		working.Go(func() {
 			for i := w; i < len(samples); i += workers {
-				out[i] = judged{samples[i], engine.JudgeWords(samples[i].words)}
+				out[i] = judged{samples[i], engine.JudgeWords(samples[i].tokens, samples[i].said, models...)}
 			}
 		})
 	}

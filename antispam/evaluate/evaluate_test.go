@@ -42,7 +42,9 @@ func TestMoreSpamIsCaughtThanBySpamAssassinAndNoHamInAThousandIsLost(t *testing.
 	}
 }
 
-func TestLaterMailIsJudgedByEarlierAndNoHamInAThousandIsLost(t *testing.T) {
+// Of the later half SpamAssassin 4.0.1 catches 71.5 % and loses 2.6 %.
+func TestLaterMailIsJudgedByEarlierAndMoreIsCaughtThanBySpamAssassin(t *testing.T) {
+	const spamAssassin = 0.715
 	paths := corpusPath(t)
 	for _, masked := range []bool{false, true} {
 		r, err := TimeSplit(paths, 0.5, junk, Options{Masked: masked})
@@ -50,9 +52,25 @@ func TestLaterMailIsJudgedByEarlierAndNoHamInAThousandIsLost(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Logf("masked %t: %+v, recall %.4f", masked, r.Whole, r.Whole.Recall())
-		if r.Whole.SpamCaught*3 < 2*(r.Whole.SpamCaught+r.Whole.SpamMissed) || r.Whole.Lost() > 0.001 {
+		if r.Whole.Recall() <= spamAssassin || r.Whole.Lost() > 0.001 {
 			t.Errorf("masked %t: %.2f %% are caught and %.3f %% lost", masked, 100*r.Whole.Recall(), 100*r.Whole.Lost())
 		}
+	}
+}
+
+func TestTeachingCatchesMoreAndNoHamInAThousandIsLost(t *testing.T) {
+	paths := corpusPath(t)
+	last := 0.0
+	for _, lessons := range []int{0, 20, 50, 400} {
+		r, err := Taught(paths, lessons, junk, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%d lessons: %+v, recall %.4f", lessons, r.Whole, r.Whole.Recall())
+		if r.Whole.Recall() <= last || r.Whole.Lost() > 0.001 {
+			t.Errorf("after %d lessons %.2f %% are caught, %.2f %% before, and %.3f %% lost", lessons, 100*r.Whole.Recall(), 100*last, 100*r.Whole.Lost())
+		}
+		last = r.Whole.Recall()
 	}
 }
 
@@ -89,14 +107,22 @@ func TestEachMessageIsJudgedOnceAndNeverByItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	taught, err := Taught(paths, 3, junk, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name          string
 		report        *Report
 		each, learned uint32
-	}{{"in folds", whole, 12, 12}, {"by date", half, 6, 6}} {
+		taught        uint32
+	}{{"in folds", whole, 12, 12, 0}, {"by date", half, 6, 6, 0}, {"taught", taught, 4, 4, 3}} {
 		m := c.report.Whole
 		if m.SpamCaught+m.SpamMissed != int(c.each) || m.HamKept+m.HamLost != int(c.each) {
 			t.Errorf("%s: %+v", c.name, m)
+		}
+		if c.report.Taught.Spam != c.taught || c.report.Taught.Ham != c.taught {
+			t.Errorf("%s: the account was taught %+v", c.name, c.report.Taught)
 		}
 		if c.report.Trained.Spam != c.learned || c.report.Trained.Ham != c.learned || c.report.Learnt != 0 {
 			t.Errorf("%s: learnt %+v, %d of them judged", c.name, c.report.Trained, c.report.Learnt)
@@ -125,6 +151,9 @@ func TestWhatIsLearntAndJudgedIsSaid(t *testing.T) {
 	}
 	if _, err := Test([]string{filepath.Join(dir, "ham")}, []string{dir}, junk, Options{}); err == nil || !strings.Contains(err.Error(), "0 spam and 12 ham") {
 		t.Errorf("with ham alone: %v", err)
+	}
+	if _, err := Taught([]string{dir}, 5, junk, Options{}); err == nil || !strings.Contains(err.Error(), "ham there are 4") {
+		t.Errorf("five lessons of four: %v", err)
 	}
 	if _, err := Test(nil, []string{t.TempDir()}, junk, Options{}); err == nil {
 		t.Error("nothing is judged without an error")

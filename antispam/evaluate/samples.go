@@ -21,9 +21,14 @@ type sample struct {
 	source string
 	date   time.Time
 	sum    [sha256.Size]byte // of the message as it lies there
-	words  []bayes.Token
+	// tokens are what an account is taught; the first ones, so many as said, are what the message says.
+	tokens []bayes.Token
+	said   int
 	rules  verdict.Check
 }
+
+// words are what the message says.
+func (s *sample) words() []bayes.Token { return s.tokens[:s.said] }
 
 // Options say what to do with each message before it is judged.
 type Options struct {
@@ -111,7 +116,7 @@ func reduce(engine *antispam.Engine, body []byte, o Options) (sample, error) {
 	defer f.Close()
 	return sample{
 		source: antispam.Source(parsed), date: parsed.Envelope.Sent, rules: f.Rules(),
-		words: append([]bayes.Token(nil), f.WordTokens()...),
+		tokens: f.Tokens(), said: len(f.WordTokens()),
 	}, nil
 }
 

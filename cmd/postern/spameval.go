@@ -18,6 +18,8 @@ type evaluation struct {
 	train, test []string
 	folds       int
 	split       float64
+	teach       int
+	teaches     bool // --teach was given
 	junk        string
 	masked      bool
 	mistakes    int
@@ -27,12 +29,14 @@ func (c *command) spamEval() *cobra.Command {
 	e := evaluation{junk: "5"}
 	cmd := &cobra.Command{Use: "eval", Short: "Measure how well the built-in engine tells spam from wanted mail", Args: takes(0, 0),
 		Long: `Judges labelled messages and compares. They lie in folders, mbox files or archives (.tar.zst, .tar.gz) with "ham" or
-"spam" in the name of a folder. What is judged should not be learnt from; there are three ways:
+"spam" in the name of a folder. What is judged should not be learnt from; there are these ways:
 
   --test PATH               judge these, by the prior that the program carries
   --train PATH --test PATH  judge these, by words learnt from those
   --train PATH --folds N    learn from all but one of N parts, judge that one, in turn; a source of wanted mail is in one part
   --train PATH --split S    learn from the share S of each class that was written first, judge the later rest
+  --train PATH --teach N    learn from the third that was written first, let an account teach N of each class from the second third,
+                            judge the last third for it: what teaching brings
 
 Printed are the confusion matrix at the score --junk, precision and recall, what each part of the engine does alone and
 what the rest does without it, the same for other scores, and with --mistakes the messages that were judged wrongly.
@@ -40,11 +44,15 @@ The DNS is not asked. With --masked every header field that the author's program
 that nothing tells of the road to whoever collected the messages.`,
 		Example: "  postern spam eval --test ~/corpus\n  postern spam eval --train old.tar.zst --test new.tar.zst --mistakes 20\n" +
 			"  postern spam eval --train corpus.tar.zst --folds 10 --masked --json",
-		RunE: func(*cobra.Command, []string) error { return c.evaluate(e) }}
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			e.teaches = cmd.Flags().Changed("teach")
+			return c.evaluate(e)
+		}}
 	cmd.Flags().StringArrayVar(&e.train, "train", nil, "folder or archive to learn words from; may be given again")
 	cmd.Flags().StringArrayVar(&e.test, "test", nil, "folder or archive to judge; may be given again")
 	cmd.Flags().IntVar(&e.folds, "folds", 0, "cross-validate --train in so many parts")
 	cmd.Flags().Float64Var(&e.split, "split", 0, "learn from this share of --train, by date, such as 0.5")
+	cmd.Flags().IntVar(&e.teach, "teach", 0, "let an account teach so many messages of each class; 0 is an account that teaches nothing")
 	cmd.Flags().StringVar(&e.junk, "junk", e.junk, "score from which a message is junk")
 	cmd.Flags().BoolVar(&e.masked, "masked", false, "take out of the header what the author's program did not write")
 	cmd.Flags().IntVar(&e.mistakes, "mistakes", 0, "name so many wrongly judged messages, wanted ones first")
@@ -108,23 +116,39 @@ func (l *leftOut) sum() {
 
 // run chooses the way by the flags.
 func (e evaluation) run(junk verdict.Points, o evaluate.Options) (*evaluate.Report, error) {
-	folds, split := e.folds != 0, e.split != 0
 	for _, path := range slices.Concat(e.train, e.test) {
 		// Figures of the rest would be taken for figures of all.
 		if _, err := os.Stat(path); err != nil {
 			return nil, errorf("%w; name a folder or an archive of messages", err)
 		}
 	}
+	ways := 0
+	for _, given := range []bool{e.folds != 0, e.split != 0, e.teaches} {
+		if given {
+			ways++
+		}
+	}
 	switch {
-	case len(e.test) > 0 && !folds && !split:
+	case len(e.test) > 0 && ways == 0:
 		return evaluate.Test(e.train, e.test, junk, o)
-	case len(e.test) > 0 || len(e.train) == 0 || folds == split:
-		return nil, usage{errorf("give --test, or --train with either --folds or --split; `postern spam eval --help` shows the ways")}
-	case folds && (e.folds < 2 || e.folds > 100):
+	case len(e.test) > 0 || len(e.train) == 0 || ways != 1:
+		return nil, usage{errorf("give --test, or --train with one of --folds, --split and --teach; `postern spam eval --help` shows the ways")}
+	}
+	return e.runWithin(junk, o)
+}
+
+// runWithin judges messages of those that it learns from.
+func (e evaluation) runWithin(junk verdict.Points, o evaluate.Options) (*evaluate.Report, error) {
+	switch {
+	case e.teaches && e.teach < 0:
+		return nil, usage{errorf("--teach %d; give the number of messages of each class", e.teach)}
+	case e.teaches:
+		return evaluate.Taught(e.train, e.teach, junk, o)
+	case e.folds != 0 && (e.folds < 2 || e.folds > 100):
 		return nil, usage{errorf("--folds %d; give a number from 2 to 100", e.folds)}
-	case folds:
+	case e.folds != 0:
 		return evaluate.CrossValidate(e.train, e.folds, junk, o)
-	case e.split <= 0 || e.split >= 1:
+	case !(e.split > 0 && e.split < 1): // so that it holds for what is no number
 		return nil, usage{errorf("--split %g; give a share between 0 and 1, such as 0.5", e.split)}
 	}
 	return evaluate.TimeSplit(e.train, e.split, junk, o)
@@ -138,6 +162,9 @@ func (c *command) showEvaluation(r *evaluate.Report, mistakes int) {
 		c.say("words      learnt from %d spam and %d ham; %d of them are among the judged, which flatters the figures", r.Trained.Spam, r.Trained.Ham, r.Learnt)
 	default:
 		c.say("words      learnt from %d spam and %d ham, never from what was judged", r.Trained.Spam, r.Trained.Ham)
+	}
+	if r.Taught.Spam > 0 {
+		c.say("taught     %d spam and %d ham by the account that they are judged for", r.Taught.Spam, r.Taught.Ham)
 	}
 	m := r.Whole
 	c.say("junk from  %s", r.Junk)
