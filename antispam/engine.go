@@ -70,7 +70,6 @@ func (e *Engine) Examine(m *Mail) (*Findings, error) {
 		f.Close()
 		return nil, err
 	}
-	f.readLinks()
 	return f, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -138,6 +139,30 @@ func TestLinksAreCountedByWhereTheyLead(t *testing.T) {
 	} {
 		if f := examine(t, e, c.letter); !c.holds(&f.links) {
 			t.Errorf("%s: %+v", name, f.links)
+		}
+	}
+}
+
+func TestEachPageOfAMessageIsLookedAtForLinksAtTheReader(t *testing.T) {
+	const aimed = `<a href="http://x.example/#anna.schubert@empfang.example">x</a>`
+	pages := letter{header: "Content-Type: multipart/mixed; boundary=b", body: "--b\nContent-Type: text/html\n\n" + aimed + "\n--b\nContent-Type: text/html\n\n" +
+		`<a href="http://y.example/">y</a>` + "\n--b--\n"}
+	if f := examine(t, New(), pages); !f.links.aimed {
+		t.Error("the first of two pages is not looked at")
+	}
+}
+
+// The memory of findings is used again; what one message says is nothing to the next.
+func TestALinkAtTheReaderIsOfItsOwnMessageAlone(t *testing.T) {
+	e := New()
+	f := e.pool.Get().(*Findings)
+	e.pool = sync.Pool{New: func() any { return f }}
+	for _, c := range []struct {
+		letter letter
+		want   bool
+	}{{page(`<a href="http://x.example/#anna.schubert@empfang.example">x</a>`), true}, {saying("see http://y.example/\n"), false}} {
+		if examine(t, e, c.letter); f.links.aimed != c.want {
+			t.Errorf("aimed at the reader %t, not %t: %s", f.links.aimed, c.want, c.letter.body)
 		}
 	}
 }

@@ -278,22 +278,22 @@ func isInnards(raw []byte) bool {
 	return false
 }
 
-// readLinks looks what the links are to the one who gets the message.
-func (f *features) readLinks() {
+// findAimed looks what the links of a page are to the one who gets the message.
+func (f *features) findAimed(d *htmltext.Document) {
 	if f.links.anchors == 0 {
 		return
 	}
 	for _, to := range f.header.to {
-		f.links.aimed = f.links.aimed || f.carries(to.address)
+		f.links.aimed = f.links.aimed || f.carries(d, to.address)
 	}
 }
 
 // carries reports whether a fragment of a link is an address, as it is or in Base64, or whether a link to where anybody puts
 // pages has it in any place: pages that steal passwords fill it in.
-func (f *features) carries(address string) bool {
+func (f *features) carries(d *htmltext.Document, address string) bool {
 	encoded := strings.TrimRight(base64.StdEncoding.EncodeToString([]byte(address)), "=")
-	for i := range f.reader.document.Links {
-		l := &f.reader.document.Links[i]
+	for i := range d.Links {
+		l := &d.Links[i]
 		if l.Kind != htmltext.Anchor {
 			continue
 		}

@@ -154,6 +154,7 @@ func (f *features) readHTML(p *message.Part, content io.ReaderAt, most int) (int
 	t.addCounts(&d.Counts)
 	f.noteBase64(p, d.Visible)
 	f.findHTMLLinks(d)
+	f.findAimed(d)
 	c := &r.compare
 	c.page, c.both, c.all = true, 0, 0
 	f.readWords(d.Visible)
