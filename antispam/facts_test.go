@@ -36,6 +36,7 @@ func TestTheHeaderIsReadAsTheAuthorsProgramMadeIt(t *testing.T) {
 		"post by the web only":                   {"List-Post: <https://news.example/>", func(h *headerFacts) bool { return h.list && !h.talk }},
 		"group":                                  {"Reply-To: Kilns <KILNS@groups.example>\nTo: kilns@groups.example\nMessage-ID: <kilns-12@Groups.example>", func(h *headerFacts) bool { return h.group }},
 		"letter to a mailbox that answers go to": {"Reply-To: kilns@gmail.com\nTo: kilns@gmail.com\nMessage-ID: <1@mail.gmail.com>", func(h *headerFacts) bool { return !h.group }},
+		"mailbox with an identifier to fit":      {"Reply-To: kilns@gmail.com\nTo: kilns@GMail.com\nMessage-ID: <1@gmail.com>", func(h *headerFacts) bool { return !h.group }},
 		"group of somebody else":                 {"Reply-To: grace@gmail.com\nTo: kilns@groups.example\nMessage-ID: <1@groups.example>", func(h *headerFacts) bool { return !h.group }},
 		"unsubscribe":                            {"List-Unsubscribe: <https://x>", func(h *headerFacts) bool { return h.leave && !h.list }},
 		"signature of the author": {"DKIM-Signature: v=1; a=rsa-sha256;\n d=news.sender.example; s=x", func(h *headerFacts) bool {

@@ -237,8 +237,8 @@ func (h *headerFacts) readListField(name string, field *message.Field) {
 }
 
 // isGroup: the message was written on the page of a group and came from there. Answers go to the group, which it is addressed
-// to, and the Message-ID was made by the group's host itself: a provider's mailbox is never at the host that makes the
-// identifiers.
+// to, and the Message-ID was made by the group's host itself. That is no mailbox at a provider: what anybody can write into an
+// identifier must not excuse answers that go there.
 func isGroup(env *message.Envelope) bool {
 	if len(env.ReplyTo) != 1 || len(env.To) != 1 {
 		return false
@@ -246,7 +246,7 @@ func isGroup(env *message.Envelope) bool {
 	group := env.To[0]
 	_, host, ok := strings.Cut(strings.Trim(env.MessageID, "<> "), "@")
 	return ok && group.Host != "" && strings.EqualFold(host, group.Host) && strings.EqualFold(env.ReplyTo[0].Host, group.Host) &&
-		strings.EqualFold(env.ReplyTo[0].Local, group.Local)
+		strings.EqualFold(env.ReplyTo[0].Local, group.Local) && hosts[domainOf(group)]&freeMail == 0
 }
 
 // receivedAt is the time in a Received field, zero when it cannot be read.
