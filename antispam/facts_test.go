@@ -117,6 +117,13 @@ func TestTheStructureIsToldFromWhatItPretends(t *testing.T) {
 	}
 }
 
+func TestANameTooLongForTheDNSIsNotLookedAtDotByDot(t *testing.T) {
+	below := strings.Repeat("a.", (maxName-len("gmail.com"))/2) + "gmail.com"
+	if known(below) != freeMail || known("a."+below) != 0 {
+		t.Errorf("a name of %d bytes is %b, a longer one %b", len(below), known(below), known("a."+below))
+	}
+}
+
 func TestLinksAreCountedByWhereTheyLead(t *testing.T) {
 	e := New()
 	for name, c := range map[string]struct {

@@ -44,9 +44,13 @@ var hosts = func() map[string]hostKind {
 	return list
 }()
 
-// known tells what is known about a name or those it stands below.
+// maxName is the longest name that the DNS can hold (RFC 1035 2.3.4).
+const maxName = 253
+
+// known tells what is known about a name or those it stands below. What is too long for a name is none, or a stranger could
+// have us look at the rest of it behind each of its dots.
 func known(host string) (kind hostKind) {
-	for host != "" {
+	for host != "" && len(host) <= maxName {
 		kind |= hosts[host]
 		_, host, _ = strings.Cut(host, ".")
 	}
