@@ -255,6 +255,8 @@ func TestWhatAListPutsUnderAMessageIsNotWhatItSays(t *testing.T) {
 		"without a line":                   {letter{header: "List-Id: <x>", body: plainBody + foot}, true},
 		"more than a list puts there":      {letter{header: "List-Id: <x>", body: plainBody + "-- \n" + foot + long}, true},
 		"with next to nothing above":       {letter{header: "List-Id: <x>", body: "Hello\n-- \n" + foot}, true},
+		"with less than a third above":     {letter{header: "List-Id: <x>", body: "Hello" + strings.Repeat(" again", 15) + "\n-- \n" + long[:200] + foot}, true},
+		"behind a line that is too high":   {letter{header: "List-Id: <x>", body: "Hello\n-- \n" + plainBody[:200] + "\n-- \n" + foot}, false},
 	} {
 		f := examine(t, New(), c.letter)
 		if kept := slices.Contains(f.WordTokens(), word); kept != c.kept {
@@ -263,6 +265,13 @@ func TestWhatAListPutsUnderAMessageIsNotWhatItSays(t *testing.T) {
 		if !slices.Contains(f.WordTokens(), bayes.Token(words.Hash("hello"))) {
 			t.Errorf("%s: the message itself is not read", name)
 		}
+	}
+}
+
+func TestWhatIsQuotedUnderASignatureIsQuoted(t *testing.T) {
+	f := examine(t, New(), letter{header: "List-Id: <x>\nIn-Reply-To: <1@x>", body: plainBody + "-- \nGrace\n\n> nigerian prince\n> next of kin\n"})
+	if f.text.quoted != 2 || f.text.lines < 8 {
+		t.Errorf("%d of %d lines are quoted", f.text.quoted, f.text.lines)
 	}
 }
 

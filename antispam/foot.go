@@ -2,26 +2,24 @@ package antispam
 
 import "bytes"
 
-// The most that a mailing list puts under a message, and what must stand above it for it to be that.
+// The most that a mailing list puts under a message, and what must stand above it for it to be that: a third of the text and
+// so many bytes. Anybody can call a message one of a list's, and must not be heard less than that for it.
 const (
 	footBytes, footLines = 800, 12
-	minBody              = 80
+	minBody, bodyShare   = 80, 3
 )
 
-// footOf is where the lines begin that a mailing list puts under each message, such as how to leave it: behind the last line
-// that parts them from the message. It is the length of the text if there are none.
+// footOf is where the lines begin that a mailing list puts under each message, such as how to leave it: with the first of
+// the last lines that parts them from the message. It is the length of the text if there are none.
 func footOf(text []byte) int {
-	foot, lines := len(text), 0
-	for at := len(text); at > 0 && lines < footLines && len(text)-at < footBytes; {
+	foot, lines, least := len(text), 0, max(minBody, len(text)/bodyShare)
+	for at := len(text); at > least && lines < footLines && len(text)-at < footBytes; {
 		begin := bytes.LastIndexByte(text[:at-1], '\n') + 1
-		if isRuler(text[begin:at]) {
+		if begin >= least && isRuler(text[begin:at]) {
 			foot = begin
 		}
 		at = begin
 		lines++
-	}
-	if foot < minBody {
-		return len(text)
 	}
 	return foot
 }

@@ -204,20 +204,18 @@ func (f *features) readWords(text []byte) {
 		foot = footOf(text)
 	}
 	begin, quoted := 0, false
-	for at := 0; at < foot; {
-		line, next := text[at:foot], foot
+	for at := 0; at < len(text); {
+		line, next := text[at:], len(text)
 		if i := bytes.IndexByte(line, '\n'); i >= 0 {
 			line, next = line[:i], at+i+1
 		}
-		if is := f.readLine(line, text[begin:at]); is != quoted {
+		if is := f.readLine(line, text[begin:at]); is != quoted || at == foot {
 			f.readRun(text[begin:at], quoted)
-			begin, quoted = at, is
+			begin, quoted, r.foot = at, is, at >= foot
 		}
 		at = next
 	}
-	f.readRun(text[begin:foot], quoted)
-	r.foot = true
-	f.readRun(text[foot:], r.forward)
+	f.readRun(text[begin:], quoted)
 	r.foot = false
 }
 
