@@ -88,7 +88,7 @@ type Report struct {
 	Shipped bool        `json:"shipped"`
 	// Taught is how many messages the account was taught that the rest is judged for.
 	Taught bayes.Count `json:"taught"`
-	// Learnt is how many of the judged messages are among those that were learnt from, where the caller gave them twice.
+	// Learnt is how many of the judged messages are among those that were learnt from, where they lie there twice.
 	Learnt int            `json:"learnt"`
 	Junk   verdict.Points `json:"junk"`
 	Whole  Matrix         `json:"whole"`
@@ -158,7 +158,7 @@ func TimeSplit(paths []string, share float64, junk verdict.Points, o Options) (*
 		return nil, err
 	}
 	r := newReport(judge(antispam.NewWithPrior(learn(train)), test), junk)
-	r.Trained = trained
+	r.Trained, r.Learnt = trained, shared(test, train)
 	return r, nil
 }
 
@@ -196,6 +196,7 @@ func CrossValidate(paths []string, folds int, junk verdict.Points, o Options) (*
 		return nil, err
 	}
 	var all []judged
+	learnt := 0
 	for fold := range folds {
 		var train, test []sample
 		for _, s := range samples {
@@ -206,9 +207,10 @@ func CrossValidate(paths []string, folds int, junk verdict.Points, o Options) (*
 			}
 		}
 		all = append(all, judge(antispam.NewWithPrior(learn(train)), test)...)
+		learnt += shared(test, train)
 	}
 	r := newReport(all, junk)
-	r.Trained = trained
+	r.Trained, r.Learnt = trained, learnt
 	return r, nil
 }
 

@@ -160,6 +160,35 @@ func TestWhatIsLearntAndJudgedIsSaid(t *testing.T) {
 	}
 }
 
+func TestTwinsThatAreLearntFromAndJudgedAreSaid(t *testing.T) {
+	dir := letters(t)
+	for _, class := range []string{"ham", "spam"} {
+		body, err := os.ReadFile(filepath.Join(dir, class, "5"))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, class, "twin of 5"), body, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	paths := []string{dir}
+	folds, err := CrossValidate(paths, 100, junk, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Those of one author are in one part.
+	if folds.Learnt != 2 {
+		t.Errorf("in folds: %d of the judged were learnt", folds.Learnt)
+	}
+	half, err := TimeSplit(paths, 0.5, junk, Options{}) // six of thirteen
+	if err != nil {
+		t.Fatal(err)
+	}
+	if half.Learnt != 2 {
+		t.Errorf("by date: %d of the judged were learnt", half.Learnt)
+	}
+}
+
 func TestAMaskTakesOutWhatTheAuthorsProgramDidNotWrite(t *testing.T) {
 	got := string(mask([]byte("Received: from collector.example\r\n by mx\r\nFrom: a@example.com\r\nX-Collected: yes\r\nSubject: one\r\n two\r\n\r\nReceived: text\r\n")))
 	if want := "From: a@example.com\r\nSubject: one\r\n two\r\n\r\nReceived: text\r\n"; got != want {
