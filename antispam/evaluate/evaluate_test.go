@@ -189,6 +189,22 @@ func TestTwinsThatAreLearntFromAndJudgedAreSaid(t *testing.T) {
 	}
 }
 
+func TestALinkThatIsNamedAndThePathToItTellTheClass(t *testing.T) {
+	dir := letters(t)
+	link := filepath.Join(t.TempDir(), "spam-filter", "easy_ham")
+	err := os.Mkdir(filepath.Dir(link), 0o755)
+	if err == nil {
+		err = os.Symlink(filepath.Join(dir, "ham"), link)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Test(nil, []string{link}, junk, Options{})
+	if err != nil || r.Whole.Ham() != 12 || r.Whole.Spam() != 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
 func TestAMaskTakesOutWhatTheAuthorsProgramDidNotWrite(t *testing.T) {
 	got := string(mask([]byte("Received: from collector.example\r\n by mx\r\nFrom: a@example.com\r\nX-Collected: yes\r\nSubject: one\r\n two\r\n\r\nReceived: text\r\n")))
 	if want := "From: a@example.com\r\nSubject: one\r\n two\r\n\r\nReceived: text\r\n"; got != want {

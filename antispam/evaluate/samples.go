@@ -58,7 +58,7 @@ func read(engine *antispam.Engine, paths []string, o Options) ([]sample, error) 
 			}
 			spam, known := corpus.Label(m.Name)
 			if !known {
-				spam, known = corpus.Label(path)
+				spam, known = corpus.LabelOfPath(path)
 			}
 			if !known {
 				o.skip(fmt.Errorf("%s: %w", m.Name, ErrUnlabelled))

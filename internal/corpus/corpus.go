@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -42,7 +43,7 @@ var (
 const maxDepth = 4
 
 // Messages reads what lies at a path: all of a folder, in the order of the names, hidden files left out and symbolic links
-// not followed; or a file. An error stands in the place of what could not be read, with the Name of it, and begins with
+// in it not followed; or a file. An error stands in the place of what could not be read, with the Name of it, and begins with
 // where that lies.
 func Messages(root string, limits Limits) iter.Seq2[Message, error] {
 	return func(yield func(Message, error) bool) {
@@ -52,6 +53,10 @@ func Messages(root string, limits Limits) iter.Seq2[Message, error] {
 		case err != nil:
 			r.fail("", err)
 		case info.IsDir():
+			// A link that was named is meant; the walk would not follow it.
+			if real, err := filepath.EvalSymlinks(root); err == nil {
+				root = real
+			}
 			r.folder(root)
 		default:
 			r.file(root, "", true)
@@ -80,6 +85,17 @@ func Label(name string) (spam, known bool) {
 		}
 	}
 	return false, false
+}
+
+// LabelOfPath tells from a path that somebody named, such as "spam-filter/easy_ham", what lies in there: by the last of its names
+// that [Label] knows. Those before it only lead there.
+func LabelOfPath(named string) (spam, known bool) {
+	for _, name := range slices.Backward(strings.Split(filepath.ToSlash(named), "/")) {
+		if spam, known = Label(name); known {
+			break
+		}
+	}
+	return spam, known
 }
 
 // reading is one pass over a corpus.

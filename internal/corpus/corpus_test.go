@@ -70,6 +70,15 @@ func TestAFolderIsReadInOrderWithoutWhatIsHidden(t *testing.T) {
 	expect(t, Messages(dir, Limits{}), "a.eml: a", "b/1: one", "b/2: two", "c.mbox/1: "+inTwo[0], "c.mbox/2: "+inTwo[1], "d: "+one)
 }
 
+func TestALinkToAFolderIsFollowedIfItIsNamed(t *testing.T) {
+	dir := write(t, t.TempDir(), map[string]string{"there/a": "one", "there/b/c": "two"})
+	link := filepath.Join(dir, "here")
+	if err := os.Symlink("there", link); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, Messages(link, Limits{}), "a: one", "b/c: two")
+}
+
 func TestAnMboxThatIsNamedNeedsNoSuffix(t *testing.T) {
 	dir := write(t, t.TempDir(), map[string]string{"alice": twoInAnMbox, "late.mbox": "Subject: 0\n\n" + twoInAnMbox})
 	expect(t, Messages(filepath.Join(dir, "alice"), Limits{}), "alice/1: "+inTwo[0], "alice/2: "+inTwo[1])
@@ -201,6 +210,17 @@ func TestNamesTellTheClass(t *testing.T) {
 		spam, known := Label(name)
 		if got := map[[2]bool]string{{true, true}: "spam", {false, true}: "ham"}[[2]bool{spam, known}]; got != want {
 			t.Errorf("%s is %q, not %q", name, got, want)
+		}
+	}
+}
+
+func TestTheLastNameOfAPathTellsTheClass(t *testing.T) {
+	for path, want := range map[string]string{
+		"/srv/spam-filter/easy_ham": "ham", "ham/spam_2/": "spam", "/srv/spam/2009": "spam", "/srv/mail": "", "": "",
+	} {
+		spam, known := LabelOfPath(path)
+		if got := map[[2]bool]string{{true, true}: "spam", {false, true}: "ham"}[[2]bool{spam, known}]; got != want {
+			t.Errorf("%s is %q, not %q", path, got, want)
 		}
 	}
 }
