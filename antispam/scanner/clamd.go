@@ -3,6 +3,7 @@ package scanner
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -54,6 +55,9 @@ func (c *Clamd) Scan(ctx context.Context, m Message) (Result, error) {
 	var r Result
 	if err == nil {
 		r, err = parseClamd(answer)
+	}
+	if r.Kind != Infected { // a virus can be seen before the end
+		err = cmp.Or(err, content.heard())
 	}
 	if err != nil {
 		return Result{Name: "clamd"}, c.peer().failed(ctx, content.err, err)

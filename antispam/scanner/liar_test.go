@@ -196,6 +196,28 @@ func TestAScannerThatBreaksOffIsDown(t *testing.T) {
 	}
 }
 
+// What a scanner says before it has heard the message is no verdict on it.
+func TestAVerdictOnWhatWasNotHeardIsRefused(t *testing.T) {
+	for program, answer := range map[string]string{
+		"spamd": spamdAnswer("False ; 0.0 / 5.0", ""), "rspamd": httpAnswer(`{` + plain + `}`), "clamd": "stream: OK\x00",
+	} {
+		s := parse(t, settingFor(program, testscan.Liar(t, func(conn net.Conn) {
+			io.CopyN(io.Discard, conn, 100)
+			io.WriteString(conn, answer)
+		})))
+		if s, ok := s.(*scanner.Spamd); ok {
+			s.MaxSize = 100 << 20 // more than lies on the way
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		r, err := s.Scan(ctx, mail("large", strings.Repeat("And so on.\r\n", 1_000_000)))
+		cancel()
+		var e *scanner.Error
+		if !errors.As(err, &e) || e.Trouble != scanner.Down && e.Trouble != scanner.Lying {
+			t.Errorf("%s is believed: %+v, %v", program, r, err)
+		}
+	}
+}
+
 // One that says nothing, drips, or takes nothing is slow when its time is over.
 func TestAScannerThatDripsIsSlow(t *testing.T) {
 	drip := func(text string) func(net.Conn) {

@@ -1,6 +1,7 @@
 package scanner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -69,6 +70,7 @@ func (s *Rspamd) Scan(ctx context.Context, m Message) (Result, error) {
 	body := &body{source: content, closed: make(chan struct{})}
 	r, err := s.ask(ctx, m, body, scanned)
 	<-body.closed
+	err = cmp.Or(err, content.heard())
 	if err != nil {
 		return Result{Name: "rspamd"}, s.peer().failed(ctx, content.err, err)
 	}

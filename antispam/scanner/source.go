@@ -36,6 +36,14 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// heard is an error unless the scanner took the whole message: it can have said no before, but no verdict.
+func (s *source) heard() error {
+	if s.left > 0 {
+		return lying("it judges what it has not heard: %d bytes of the message were left", s.left)
+	}
+	return nil
+}
+
 // answered reads the answer once the message was sent, or could not be: a scanner that takes no more of it says why before
 // it hangs up. It does not wait for the answer to a message that could not be read.
 func (s *source) answered(sent error, read func() error) error {

@@ -1,6 +1,7 @@
 package scanner
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -50,6 +51,7 @@ func (s *Spamd) Scan(ctx context.Context, m Message) (Result, error) {
 	if err == nil {
 		r, err = parseSpamd(answer)
 	}
+	err = cmp.Or(err, content.heard())
 	if err != nil {
 		return Result{Name: "spamd"}, s.peer().failed(ctx, content.err, err)
 	}
