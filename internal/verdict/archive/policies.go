@@ -149,14 +149,16 @@ func (s *policySnapshot) over(policy *verdict.Policy, account int64, domain stri
 }
 
 // server is what the settings say.
-func (p *Policies) server() verdict.Policy {
+func (p *Policies) server() verdict.Policy { return serverBy(p.settings) }
+
+func serverBy(s *settings.Settings) verdict.Policy {
 	return verdict.Policy{
 		Source:   serverName,
-		Tag:      verdict.Points(settings.SpamTagScore.Get(p.settings)),
-		Junk:     verdict.Points(settings.SpamJunkScore.Get(p.settings)),
-		Reject:   verdict.Points(settings.SpamRejectScore.Get(p.settings)),
-		Greylist: verdict.Points(settings.SpamGreylistScore.Get(p.settings)),
-		Virus:    verdict.Action(settings.SpamVirusAction.Get(p.settings)),
+		Tag:      verdict.Points(settings.SpamTagScore.Get(s)),
+		Junk:     verdict.Points(settings.SpamJunkScore.Get(s)),
+		Reject:   verdict.Points(settings.SpamRejectScore.Get(s)),
+		Greylist: verdict.Points(settings.SpamGreylistScore.Get(s)),
+		Virus:    verdict.Action(settings.SpamVirusAction.Get(s)),
 	}
 }
 

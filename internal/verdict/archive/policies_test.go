@@ -252,6 +252,30 @@ func TestARefusedChangeSaysWhyAndChangesNothing(t *testing.T) {
 	})
 }
 
+func TestAResetThatBringsDisorderToSomebodyWithinIsRefused(t *testing.T) {
+	onBothPolicies(t, func(t *testing.T, p *policing) {
+		reset := func(name, want string) {
+			t.Helper()
+			err := p.ResetThresholds(t.Context(), p.scope(name))
+			if want == "" && err != nil || want != "" && (!errors.Is(err, directory.ErrInvalid) || !strings.Contains(err.Error(), want)) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		p.set("server", "tag=1 junk=2 reject=20")
+		p.set("example.org", "tag=0.5 junk=1")
+		p.set("alice@example.org", "reject=1.50")
+		reset("example.org", "for alice@example.org junk 2.00 would lie above reject 1.50")
+		p.set("alice@example.org", "reject=2.50")
+		reset("example.org", "")
+		reset("server", "for alice@example.org junk 5.00 would lie above reject 2.50")
+		if got := p.inForce(1, "alice@example.org"); got != "1.00 2.00 2.50 2.00 of alice@example.org" {
+			t.Error(got)
+		}
+		reset("alice@example.org", "")
+		reset("server", "")
+	})
+}
+
 func TestWhatIsAUsersGoesWithTheUserAndADomainsWithTheDomain(t *testing.T) {
 	onBothPolicies(t, func(t *testing.T, p *policing) {
 		p.set("alice@example.org", "junk=4")

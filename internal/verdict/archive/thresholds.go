@@ -131,6 +131,11 @@ func (p *Policies) check(s Scope, own Thresholds) error {
 			return directory.Refuse(directory.ErrInvalid, "%s %s is out of range; give a score from 0.00, which is never, to 1000.00", one.name, *one.value)
 		}
 	}
+	return p.keepsOrder(s, own, p.within(s))
+}
+
+// keepsOrder refuses thresholds of a scope that would bring disorder to it or, where there was none, to another that is asked about.
+func (p *Policies) keepsOrder(s Scope, own Thresholds, about []Scope) error {
 	was, is := p.now.Load(), p.now.Load().clone()
 	serverWas, serverIs := p.server(), p.server()
 	if s == (Scope{}) {
@@ -138,7 +143,7 @@ func (p *Policies) check(s Scope, own Thresholds) error {
 	} else {
 		is.thresholds[s] = own
 	}
-	for _, of := range p.within(s) {
+	for _, of := range about {
 		fault := disorder(p.inForce(is, serverIs, of))
 		if fault == "" || of != s && disorder(p.inForce(was, serverWas, of)) != "" {
 			continue
@@ -148,7 +153,7 @@ func (p *Policies) check(s Scope, own Thresholds) error {
 	return nil
 }
 
-// within are a scope and the narrower ones that have thresholds of their own.
+// within are a scope, first, and the narrower ones that have thresholds of their own.
 func (p *Policies) within(s Scope) []Scope {
 	list := []Scope{s}
 	for other := range p.now.Load().thresholds {
@@ -202,9 +207,14 @@ func (*Policies) serverKeys() []serverKey {
 	}
 }
 
-// ResetThresholds gives a scope those of the next wider one again, and the server the defaults.
+// ResetThresholds gives a scope those of the next wider one again, and the server the defaults. It refuses what would bring
+// disorder to somebody within; the order of the wider ones is their own matter.
 func (p *Policies) ResetThresholds(ctx context.Context, s Scope) error {
 	if s == (Scope{}) {
+		usual := serverBy(settings.Defaults())
+		if err := p.keepsOrder(s, Thresholds{&usual.Tag, &usual.Junk, &usual.Reject, &usual.Greylist}, p.within(s)[1:]); err != nil {
+			return err
+		}
 		for _, one := range p.serverKeys() {
 			if err := p.settings.Reset(ctx, one.key.String()); err != nil {
 				return err
@@ -213,6 +223,9 @@ func (p *Policies) ResetThresholds(ctx context.Context, s Scope) error {
 		return nil
 	}
 	return p.db.Write(ctx, func(tx *db.Tx) error {
+		if err := p.keepsOrder(s, Thresholds{}, p.within(s)[1:]); err != nil {
+			return err
+		}
 		_, err := tx.Exec(`DELETE FROM spam_policies WHERE account = ? AND domain = ?`, s.Account, s.Domain)
 		p.publish(tx, func(snap *policySnapshot) { delete(snap.thresholds, s) })
 		return err
