@@ -19,7 +19,7 @@ const (
 )
 
 // newField takes a field of a scanner's answer. wanted is false for fields that a scanner has no say in: what is in the
-// message's own header, or what our own checks write, such as Authentication-Results (RFC 8601 5).
+// message's own header, or what our own checks write: Authentication-Results (RFC 8601 5), X-Postern-Verdict.
 func newField(name, value string) (f Field, wanted bool, err error) {
 	if !isFieldName(name) {
 		return f, false, lying("%q is not the name of a header field", cut(name, 80))
@@ -30,7 +30,11 @@ func newField(name, value string) (f Field, wanted bool, err error) {
 	if value, err = oneLine(value); err != nil {
 		return f, false, lying("the field %s holds lines that are not its own", name)
 	}
-	return Field{name, encodeValue(value)}, len(name) > 2 && strings.EqualFold(name[:2], "X-"), nil
+	return Field{name, encodeValue(value)}, len(name) > 2 && hasPrefixFold(name, "X-") && !hasPrefixFold(name, "X-Postern-"), nil
+}
+
+func hasPrefixFold(s, prefix string) bool {
+	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }
 
 // add takes a field as long as there is room.

@@ -255,7 +255,7 @@ func TestAScannerThatDripsIsSlow(t *testing.T) {
 }
 
 func TestFieldsThatAScannerHasNoSayInAreLeftOut(t *testing.T) {
-	body := `{` + plain + `,"milter":{"add_headers":{"Authentication-Results":"mail.example.test; dkim=pass","Bcc":"x@example.org","Subject":"yes",
+	body := `{` + plain + `,"milter":{"add_headers":{"Authentication-Results":"mail.example.test; dkim=pass","Bcc":"x@example.org","Subject":"yes","x-postern-verdict":"id=1",
 		"x-spam":[{"value":"one"},"two\r\n\tlines",{"value":"zwölf\u0001"}]},"remove_headers":{"X-Spam":0,"From":1}}}`
 	s := parse(t, settingFor("rspamd", testscan.Liar(t, says("rspamd", httpAnswer(body)))))
 	r := scan(t, s, mail("Lunch", "Tuesday?"))
