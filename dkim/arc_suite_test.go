@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -45,10 +44,7 @@ type arcCase struct {
 
 // TestARCSuite runs every case of every document of the suite's folder.
 func TestARCSuite(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(testenv.Testdata(t, "arc-valimail"), "*.yml"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	files := testenv.Files(t, testenv.Testdata(t, "arc-valimail"), ".yml", ".yaml")
 	validated, signed := 0, 0
 	for _, file := range files {
 		for _, doc := range arcDocuments(t, file) {
@@ -134,10 +130,11 @@ func verifyARC(t testing.TB, content string, z zone) dkim.Chain {
 }
 
 // sign seals with the results that the message's own Authentication-Results fields of that server hold, and compares tag
-// by tag. An RSA signature has one value, so b= must be the same too, unless the tags come in another order.
+// by tag. An RSA signature has one value, so b= must be the same too, unless the tags stand in another order or are folded
+// elsewhere; then only that it verifies is asked.
 func (c arcCase) sign(t *testing.T, key *dkim.Key, z zone) {
 	s := dkim.Sealing{Key: key, Arrived: verifyARC(t, c.Message, z), Results: c.results(), Time: time.Unix(c.Time, 0)}
-	s.Headers = strings.Split(c.Headers, ":")
+	s.Headers = strings.Split(squeeze(c.Headers), ":")
 	set, err := dkim.Seal(strings.NewReader(c.Message), int64(len(c.Message)), s)
 	if c.AS == "" && c.AMS == "" && c.AAR == "" {
 		if !errors.Is(err, dkim.ErrNoSeal) {
@@ -152,10 +149,14 @@ func (c arcCase) sign(t *testing.T, key *dkim.Key, z zone) {
 	if len(h.Fields) != 3 {
 		t.Fatalf("%d fields: %q", len(h.Fields), set)
 	}
-	same(t, "ARC-Message-Signature", h.Get("ARC-Message-Signature"), c.AMS)
+	ours, theirAMS := h.Get("ARC-Message-Signature"), c.AMS
+	if unsigned(ours) != unsigned(c.AMS) {
+		ours, theirAMS = unsigned(ours), unsigned(c.AMS)
+	}
+	same(t, "ARC-Message-Signature", ours, theirAMS)
 	// The seal is over the fields as they stand, and where they are folded is the sealer's choice: its b= is verified, not
 	// compared.
-	same(t, "ARC-Seal", withoutB.ReplaceAllString(h.Get("ARC-Seal"), "b=;"), withoutB.ReplaceAllString(c.AS, "b=;"))
+	same(t, "ARC-Seal", unsigned(h.Get("ARC-Seal")), unsigned(c.AS))
 	if got, want := strings.TrimSuffix(squeeze(h.Get("ARC-Authentication-Results")), ";"), strings.TrimSuffix(squeeze(c.AAR), ";"); got != want {
 		t.Errorf("ARC-Authentication-Results:\n got %s\nwant %s", got, want)
 	}
@@ -175,7 +176,8 @@ func (c arcCase) results() string {
 	joined := c.ID
 	for _, field := range message.ParseHeader([]byte(c.Message)).All("Authentication-Results") {
 		raw, _ := strings.CutPrefix(string(field.Raw), field.Name+":")
-		if f, err := authres.Parse(raw); err == nil && strings.EqualFold(f.ID, c.ID) {
+		// What cannot be read of a field is for those further on to judge.
+		if f, _ := authres.Parse(raw); strings.EqualFold(f.ID, c.ID) {
 			_, results, _ := strings.Cut(strings.TrimRight(raw, " \t\r\n"), ";")
 			joined += ";" + results
 		}
@@ -208,6 +210,11 @@ func tagsOf(value string) map[string]string {
 		}
 	}
 	return tags
+}
+
+// unsigned is a signature without its b=, white space as relaxed canonicalization has it.
+func unsigned(value string) string {
+	return strings.TrimSpace(white.ReplaceAllString(withoutB.ReplaceAllString(value, "b=;"), " "))
 }
 
 var withoutB = regexp.MustCompile(`\bb=[^;]*;`)

@@ -3,10 +3,13 @@
 package testenv
 
 import (
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -35,6 +38,23 @@ func Testdata(t testing.TB, name string) string {
 		Missing(t, "test data %q: set POSTERN_TESTDATA to the folder that holds it (%v)", name, err)
 	}
 	return dir
+}
+
+// Files are all files below a folder whose names end in one of the endings, in the order of their names. A folder without any
+// is no suite.
+func Files(t testing.TB, dir string, endings ...string) []string {
+	t.Helper()
+	var list []string
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && slices.ContainsFunc(endings, func(end string) bool { return strings.HasSuffix(path, end) }) {
+			list = append(list, path)
+		}
+		return err
+	})
+	if err != nil || len(list) == 0 {
+		t.Fatalf("%s holds no file that ends in one of %q: %v", dir, endings, err)
+	}
+	return list
 }
 
 // Repository is the root of the source tree.
