@@ -34,7 +34,7 @@ func (a *authors) readAll(h message.Header) {
 
 func (a *authors) read(value string) {
 	list := message.ParseAddressList(value, maxMailboxes)
-	ambiguous := len(list) == 0
+	ambiguous := len(list) == 0 || hasStrayAddress(value, list)
 	for i := range list {
 		m := &list[i]
 		if m.Kind == message.IsAddress {
@@ -58,6 +58,21 @@ func (a *authors) read(value string) {
 func isPlain(m *message.Mailbox) bool {
 	_, err := address.NormalizeDomain(strings.TrimSuffix(m.Host, "."))
 	return err == nil && (!m.Malformed || strings.Contains(m.Name, "@"))
+}
+
+// hasStrayAddress reports whether more addresses stand in a list that is malformed somewhere than were read there and stand as
+// names: another program may read those.
+func hasStrayAddress(value string, list []message.Mailbox) bool {
+	malformed, known := false, 0
+	for i := range list {
+		m := &list[i]
+		malformed = malformed || m.Malformed
+		known += strings.Count(m.Name, "@")
+		if m.Kind == message.IsAddress {
+			known++
+		}
+	}
+	return malformed && strings.Count(value, "@") > known
 }
 
 // add takes a domain, once, and reports whether a policy can be looked up for it.

@@ -371,6 +371,9 @@ func TestWhatMayBeReadAsTheAuthorIsHeldToItsPolicy(t *testing.T) {
 		"\"Boss\" <ceo@bank.example", "ceo@bank.example <", "<<ceo@bank.example>>", "\"ceo@bank.example\" <x>", "=?utf-8?q?ceo=40bank.example?=",
 		"ceo@evil.example@bank.example", "<ceo@evil.example>@bank.example", "ceo@bank.example/x", "'ceo@bank.example'", "<mailto:ceo@bank.example>",
 		"(ceo@bank.example)", "[ceo@bank.example]", "ceo@[bank.example]", "x: ceo@bank.example;", "ceo@\uff42ank.example",
+		// An address as the name, which all programs read alike, does not make up for what else is wrong.
+		"ceo@bank.example <x@evil.example> <ceo@bank.example>", "\"a@b.example\" <x@evil.example> ceo@bank.example",
+		"\"a@b.example\" <x@evil.example@bank.example>", "a@b.example <x@evil.example ceo@bank.example>", "a@b.example <x@evil.example <ceo@bank.example>>",
 	} {
 		r := w.examine(request("a@other.example", letter(from)))
 		if r.DMARC.Effective() != "reject" || r.DMARC.Unsure {
@@ -378,7 +381,8 @@ func TestWhatMayBeReadAsTheAuthorIsHeldToItsPolicy(t *testing.T) {
 		}
 	}
 	for _, from := range []string{
-		"ceo@bank.example <list@lists.example>", "\"ceo@bank.example\" <list@lists.example>", "Smith, J. <js@lists.example>", "somebody",
+		"ceo@bank.example <list@lists.example>", "\"ceo@bank.example\" <list@lists.example>", "ceo@bank.example <list@a.b.l\u00fcsts.example>",
+		"ceo@bank.example <list@lists.example>, ceo@bank.example (by way of) <list@lists.example>", "Smith, J. <js@lists.example>", "somebody",
 	} {
 		r := w.examine(request("a@other.example", letter(from)))
 		if r.DMARC.Effective() != "none" {
