@@ -221,7 +221,7 @@ func parseDomain(s string) (string, error) {
 
 // NormalizeDomain gives a domain name as lower-case A-labels. It takes no trailing dot and no address literal.
 func NormalizeDomain(s string) (string, error) {
-	if len(s) > maxDomain*2 {
+	if len(s) > maxDomain*2 || TooLong(s) {
 		return "", errDomainTooLong
 	}
 	if !utf8.ValidString(s) {
@@ -244,6 +244,23 @@ func NormalizeDomain(s string) (string, error) {
 		}
 	}
 	return s, nil
+}
+
+// TooLong reports whether a domain name, in whatever spelling, has more characters than the DNS takes bytes: 63 in a label, 253 in
+// all, which its A-labels have too. Whoever turns a stranger's name into A-labels asks before, since the time that takes grows
+// with the square of a label's length.
+func TooLong(domain string) bool {
+	label, all := 0, 0
+	for _, r := range domain {
+		label++
+		if r == '.' || r == '\u3002' || r == '\uff0e' || r == '\uff61' { // what IDNA takes for a dot
+			label = 0
+		}
+		if all++; label > 63 || all > 254 { // a dot may end it
+			return true
+		}
+	}
+	return false
 }
 
 // hasALabel reports whether some label claims to be Punycode, which then must be valid.

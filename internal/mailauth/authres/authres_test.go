@@ -3,6 +3,7 @@ package authres_test
 import (
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
@@ -132,6 +133,23 @@ func TestAForgedFieldOfOursIsKnownInAnySpelling(t *testing.T) {
 	}
 	if authres.Claims("; x", "") || authres.Claims("x", "") {
 		t.Error("nobody has no name")
+	}
+}
+
+func TestALongNameIsNotSpelledOut(t *testing.T) {
+	var name []rune
+	for i := range 20_000 {
+		name = append(name, rune(0x4e00+i*7919%20_000))
+	}
+	began := time.Now()
+	if value := string(name) + "; spf=pass"; !authres.Claims(value, "mx.example.test") || time.Since(began) > time.Second {
+		t.Errorf("what may be anybody's passes, after %v", time.Since(began))
+	}
+	if authres.Claims(strings.Repeat("other", 1000)+".example; spf=pass", "mx.example.test") {
+		t.Error("a long name in ASCII is taken for ours")
+	}
+	if !authres.Claims("mx.example.test"+strings.Repeat("\u00ad", 1000)+"; spf=pass", "mx.example.test") {
+		t.Error("what nobody sees behind our name lets it pass")
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -253,4 +254,25 @@ func FuzzNormalize(f *testing.F) {
 			t.Fatalf("%q is of %q", n, org)
 		}
 	})
+}
+
+func TestANameThatNoDNSHoldsIsNotSpelledOut(t *testing.T) {
+	var name []rune
+	for i := range 50_000 {
+		name = append(name, rune(0x4e00+i*7919%20_000))
+	}
+	began := time.Now()
+	if got := dmarc.Normalize("x." + string(name)); got != "" || time.Since(began) > time.Second {
+		t.Errorf("%.50q after %v", got, time.Since(began))
+	}
+	// What nobody sees makes a name long, and no other one.
+	if got := dmarc.Normalize("bank" + strings.Repeat("\u00ad\ufe0f", 500) + ".example"); got != "bank.example" {
+		t.Errorf("%.50q", got)
+	}
+	if got := dmarc.Normalize(strings.Repeat("\u00fc", 63) + ".example"); got != "" {
+		t.Errorf("%q fits into no label", got)
+	}
+	if got := dmarc.Normalize(strings.Repeat("\u00fc", 50) + ".example"); !strings.HasPrefix(got, "xn--") {
+		t.Errorf("%q", got)
+	}
 }

@@ -2,9 +2,12 @@ package dmarc
 
 import (
 	"strings"
+	"unicode"
 
 	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
+
+	"postern/internal/address"
 )
 
 // OrganizationalDomain is the name registered below a public suffix (RFC 7489 3.2), in lower-case A-labels; a public suffix
@@ -41,6 +44,12 @@ func IsPublicSuffix(domain string) bool {
 func Normalize(domain string) string {
 	domain = strings.TrimSuffix(domain, ".")
 	if !isASCII(domain) {
+		if address.TooLong(domain) {
+			domain = strings.Map(visible, domain) // a reader may see another name in it
+		}
+		if address.TooLong(domain) {
+			return ""
+		}
 		ascii, err := idna.Lookup.ToASCII(domain)
 		if err != nil {
 			ascii, err = idna.Punycode.ToASCII(domain)
@@ -69,6 +78,14 @@ func Normalize(domain string) string {
 		return ""
 	}
 	return domain
+}
+
+// visible leaves out the characters that nobody sees, which A-labels do not have either.
+func visible(r rune) rune {
+	if unicode.In(r, unicode.Cf, unicode.Variation_Selector) {
+		return -1
+	}
+	return r
 }
 
 func isInNames(c byte) bool {

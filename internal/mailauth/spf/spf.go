@@ -19,6 +19,7 @@ import (
 
 	"golang.org/x/net/idna"
 
+	"postern/internal/address"
 	"postern/internal/resolver"
 )
 
@@ -117,6 +118,9 @@ func Check(ctx context.Context, r Resolver, q Query) Answer {
 func checkable(domain string) (string, bool) {
 	domain = strings.ToLower(strings.TrimSuffix(domain, "."))
 	if !isASCII(domain) {
+		if address.TooLong(domain) {
+			return domain, false
+		}
 		ascii, err := idna.Lookup.ToASCII(domain)
 		if err != nil {
 			return domain, false
