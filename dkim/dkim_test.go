@@ -538,3 +538,18 @@ func TestTheKeyOfANameInULabelsIsLookedUpInALabels(t *testing.T) {
 		t.Errorf("%v, %+v, asked for %s and not %s", err, list, asked, want)
 	}
 }
+
+func TestTheIdentifierMayHaveAnotherSpellingOfTheDomain(t *testing.T) {
+	for signature, want := range map[string]string{
+		"d=xn--bcher-kva.example; i=a@b\u00fccher.example":              "no key in the DNS",
+		"d=b\u00fccher.example; i=@XN--BCHER-KVA.example":               "no key in the DNS",
+		"d=xn--bcher-kva.example; i=a@mail.B\u00dcCHER.example":         "no key in the DNS",
+		"d=xn--bcher-kva.example; i=a@b\u00fccher.example.evil.example": "the identifier is not of the signing domain",
+		"d=xn--bcher-kva.example; i=a@evilb\u00fccher.example":          "the identifier is not of the signing domain",
+	} {
+		text := "DKIM-Signature: v=1; a=rsa-sha256; s=s; h=from; bh=AAAA; b=AAAA; " + signature + "\r\nFrom: a@b\u00fccher.example\r\n\r\nHello.\r\n"
+		if list := verify(t, text, zone{}, now); len(list) != 1 || list[0].Reason != want {
+			t.Errorf("%s: %+v, want %s", signature, list, want)
+		}
+	}
+}

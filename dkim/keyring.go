@@ -6,6 +6,8 @@ import (
 	"net"
 
 	"golang.org/x/net/idna"
+
+	"postern/internal/address"
 )
 
 // keyring looks the keys of one message up, each once, all at the same time.
@@ -51,6 +53,9 @@ func (k *keyring) ask(s *signature) *pendingKey {
 
 // aLabels are labels as the DNS has them (RFC 8616 3); what cannot be put so stays, and is not found.
 func aLabels(s string) string {
+	if address.TooLong(s) {
+		return s
+	}
 	if ascii, err := idna.Lookup.ToASCII(s); err == nil {
 		return ascii
 	}

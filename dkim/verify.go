@@ -366,7 +366,7 @@ func (s *signature) keyProblem(key *record, err error) (Result, string) {
 		return ResultPermError, "the key is not for " + strings.ToUpper(hash)
 	case !strings.HasPrefix(s.Algorithm, string(key.algorithm)+"-"):
 		return ResultPermError, "the key is of another kind than the signature"
-	case key.strict && !strings.EqualFold(domain, s.Domain):
+	case key.strict && !strings.EqualFold(aLabels(domain), aLabels(s.Domain)):
 		return ResultPermError, "the key is not for subdomains"
 	}
 	return "", ""
@@ -416,8 +416,9 @@ func (s *signature) digest(h header) (sum []byte, extra string) {
 	return hash.Sum(nil), extra
 }
 
+// within reports whether a domain is another one or below it, in whatever spelling each is (RFC 8616 5).
 func within(domain, parent string) bool {
-	domain, parent = strings.ToLower(domain), strings.ToLower(parent)
+	domain, parent = strings.ToLower(aLabels(domain)), strings.ToLower(aLabels(parent))
 	return domain == parent || strings.HasSuffix(domain, "."+parent)
 }
 
