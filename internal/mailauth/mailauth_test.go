@@ -274,6 +274,8 @@ _dmarc.example.com. TXT "v=DMARC1; p=reject"
 lists.example.org.  TXT "v=spf1 ip4:192.0.2.1 -all"
 `)
 	list, other := w.key(dkim.RSA, "lists.example.org"), w.key(dkim.RSA, "relay.example.net")
+	idn := w.key(dkim.RSA, "lists.xn--bcher-kva.example")
+	idn.Domain = "lists.b\u00fccher.example"
 	seal := func(content string, k *dkim.Key, results string) string {
 		chain, err := dkim.VerifyARC(context.Background(), strings.NewReader(content), int64(len(content)), func(ctx context.Context, name string) ([]string, error) {
 			a, err := w.Resolver.TXT(ctx, name)
@@ -300,6 +302,7 @@ lists.example.org.  TXT "v=spf1 ip4:192.0.2.1 -all"
 		{"by DKIM only", seal(plain, list, "lists.example.org; dkim=pass header.i=@mail.example.com"), []string{"lists.example.org"}, true},
 		{"by SPF only", seal(plain, list, "lists.example.org; spf=pass smtp.mailfrom=bounce@example.com"), []string{"LISTS.example.org."}, true},
 		{"not trusted", once, []string{"example.net", ""}, false},
+		{"in U-labels", seal(plain, idn, proven), []string{"xn--bcher-kva.example"}, true},
 		{"no list", once, nil, false},
 		{"nothing was proven", seal(plain, list, "lists.example.org; dkim=fail header.d=example.com; dmarc=fail header.from=example.com"), []string{"example.org"}, false},
 		{"another author was", seal(plain, list, "lists.example.org; dmarc=pass header.from=example.net"), []string{"example.org"}, false},

@@ -25,6 +25,7 @@ func vouchedFor(c dkim.Chain, author string, trusted []string) string {
 }
 
 func isTrusted(domain string, trusted []string) bool {
+	domain = dmarc.Normalize(domain) // a seal may have it in U-labels
 	for _, t := range trusted {
 		t = dmarc.Normalize(t)
 		if t != "" && (domain == t || strings.HasSuffix(domain, "."+t)) {
