@@ -158,8 +158,11 @@ func (d *DMARC) decisive() *Author {
 
 // appendPolicy appends words like "p=reject sp=none dis=quarantine".
 func (a *Author) appendPolicy(b []byte, d *DMARC) []byte {
-	if a.Found.Domain == "" {
+	switch {
+	case a.Found.Domain == "" && a.Status == None:
 		return append(b, "no policy"...)
+	case a.Found.Domain == "": // nor whether there is one
+		return append(b, "policy not known"...)
 	}
 	record := &a.Found.Record
 	b = append(append(b, "p="...), record.Policy...)

@@ -74,6 +74,20 @@ func TestTheFieldTellsWhyNothingFits(t *testing.T) {
 	}
 }
 
+func TestTheFieldTellsNoPolicyFromOneThatCannotBeHad(t *testing.T) {
+	w := newWorld(t, senderZone)
+	w.SetFailure("_dmarc.dark.example", testdns.ServFail())
+	for author, want := range map[string]string{
+		"a@dark.example":    "\tdmarc=temperror (policy not known)\r\n\treason=\"the policy could not be looked up\" header.from=dark.example\r\n",
+		"a@nothing.example": "\tdmarc=none (no policy) header.from=nothing.example\r\n",
+	} {
+		r := w.examine(request("", letter(author)))
+		if got := string(r.Field("mx.example.test")); !strings.HasSuffix(got, want) {
+			t.Errorf("%q is not the end of %q", want, got)
+		}
+	}
+}
+
 // TestNoSenderWritesIntoTheField gives everything that a stranger chooses a text that tries.
 func TestNoSenderWritesIntoTheField(t *testing.T) {
 	w := newWorld(t, senderZone)
