@@ -2,6 +2,7 @@ package evaluate
 
 import (
 	"fmt"
+	"slices"
 
 	"postern/antispam"
 	"postern/antispam/bayes"
@@ -32,7 +33,7 @@ func Taught(paths []string, lessons int, junk verdict.Points, o Options) (*Repor
 	}
 	account := teach(lesson)
 	r := newReport(judge(antispam.NewWithPrior(learn(train)), test, account), junk)
-	r.Trained, r.Taught = trained, account.totals
+	r.Trained, r.Taught, r.Learnt = trained, account.totals, shared(test, slices.Concat(train, lesson))
 	return r, nil
 }
 
