@@ -242,7 +242,7 @@ func (p *parser) time(into *time.Time) error {
 		*into = time.Unix(int64(seconds), 0).UTC()
 		return nil
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02"} {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02"} {
 		if t, err := time.Parse(layout, text); err == nil && t.Unix() >= 0 && t.Unix() <= lastSecond {
 			*into = t.UTC()
 			return nil

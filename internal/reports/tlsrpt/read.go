@@ -1,12 +1,14 @@
 package tlsrpt
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -16,7 +18,7 @@ import (
 // Read reads one report. Errors say what is wrong with it and how to go on.
 func Read(r io.Reader) (*Report, error) {
 	limited := &io.LimitedReader{R: r, N: MaxBytes + 1}
-	d := json.NewDecoder(limited)
+	d := json.NewDecoder(withoutMark(limited))
 	d.UseNumber()
 	p := &parser{d: d}
 	report := &Report{}
@@ -29,7 +31,33 @@ func Read(r io.Reader) (*Report, error) {
 	if report.ID == "" && len(report.Policies) == 0 {
 		return nil, ErrNoReport
 	}
+	for i := range report.Policies {
+		report.Policies[i].total()
+	}
 	return report, nil
+}
+
+// untold stands for a total that the report has not told so far.
+const untold = -1
+
+// total fills in the number of failures where the report tells of each kind and not of all together.
+func (o *Policy) total() {
+	if o.Failures != untold {
+		return
+	}
+	o.Failures = 0
+	for _, f := range o.Details {
+		o.Failures = min(o.Failures+f.Count, MaxCount)
+	}
+}
+
+// withoutMark passes over a byte order mark, which RFC 8259 8.1 lets a reader ignore.
+func withoutMark(r io.Reader) io.Reader {
+	b := bufio.NewReader(r)
+	if mark, _ := b.Peek(3); string(mark) == "\ufeff" {
+		_, _ = b.Discard(len(mark))
+	}
+	return b
 }
 
 func broken(err error) error {
@@ -75,6 +103,11 @@ func (p *parser) object(on func(key string) error) error {
 	if err != nil || t != json.Delim('{') {
 		return p.rest(t, err)
 	}
+	return p.members(on)
+}
+
+// members is object behind its brace.
+func (p *parser) members(on func(key string) error) error {
 	for p.d.More() {
 		key, err := p.token()
 		if err != nil {
@@ -85,23 +118,37 @@ func (p *parser) object(on func(key string) error) error {
 			return err
 		}
 	}
-	_, err = p.token()
+	_, err := p.token()
 	return err
 }
 
-// list calls on for each element of an array; on reads it. Anything but an array is passed over.
-func (p *parser) list(on func() error) error {
+// objects reads an array of objects; a single object is an array too. Each makes room for one and gives what reads it.
+// Anything else is passed over.
+func (p *parser) objects(each func() (on func(key string) error, err error)) error {
 	t, err := p.token()
 	if err != nil || t != json.Delim('[') {
-		return p.rest(t, err)
+		return p.element(t, err, each)
 	}
 	for p.d.More() {
-		if err := on(); err != nil {
+		t, err := p.token()
+		if err := p.element(t, err, each); err != nil {
 			return err
 		}
 	}
 	_, err = p.token()
 	return err
+}
+
+// element reads a value whose first token is t, if it is an object.
+func (p *parser) element(t json.Token, err error, each func() (on func(key string) error, err error)) error {
+	if err != nil || t != json.Delim('{') {
+		return p.rest(t, err)
+	}
+	on, err := each()
+	if err != nil {
+		return err
+	}
+	return p.members(on)
 }
 
 // rest reads to the end of a value whose first token is t.
@@ -196,7 +243,11 @@ func (p *parser) time(into *time.Time) error {
 	if err := p.text(&text); err != nil || text == "" {
 		return err
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02"} {
+	if seconds, err := strconv.ParseUint(text, 10, 32); err == nil { // as in DMARC's reports
+		*into = time.Unix(int64(seconds), 0).UTC()
+		return nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02"} {
 		if t, err := time.Parse(layout, text); err == nil && t.Year() >= 1970 {
 			*into = t.UTC()
 			return nil
@@ -233,13 +284,13 @@ func (p *parser) report(r *Report, key string) error {
 			return p.skip()
 		})
 	case "policies":
-		return p.list(func() error {
+		return p.objects(func() (func(string) error, error) {
 			if len(r.Policies) == maxPolicies {
-				return ErrTooLarge
+				return nil, ErrTooLarge
 			}
-			r.Policies = append(r.Policies, Policy{})
+			r.Policies = append(r.Policies, Policy{Failures: untold})
 			o := &r.Policies[len(r.Policies)-1]
-			return p.object(func(key string) error { return p.policy(o, key) })
+			return func(key string) error { return p.policy(o, key) }, nil
 		})
 	}
 	return p.skip()
@@ -260,13 +311,13 @@ func (p *parser) policy(o *Policy, key string) error {
 			return p.skip()
 		})
 	case "failure-details":
-		return p.list(func() error {
+		return p.objects(func() (func(string) error, error) {
 			if p.details++; p.details > maxDetails {
-				return ErrTooLarge
+				return nil, ErrTooLarge
 			}
 			o.Details = append(o.Details, Failure{})
 			f := &o.Details[len(o.Details)-1]
-			return p.object(func(key string) error { return p.failure(f, key) })
+			return func(key string) error { return p.failure(f, key) }, nil
 		})
 	}
 	return p.skip()
