@@ -160,15 +160,19 @@ func TestAMessageWithABombIsNoMoreThanAMessage(t *testing.T) {
 }
 
 func TestAReportIsReadHoweverItIsPackedAndNamed(t *testing.T) {
-	utf16 := []byte{0xff, 0xfe}
+	utf16, big := []byte{0xff, 0xfe}, []byte(nil)
 	for _, c := range strings.Replace(honest, `<?xml version="1.0"?>`, `<?xml version="1.0" encoding="utf-16"?>`, 1) {
 		utf16 = append(utf16, byte(c), byte(c>>8))
+		big = append(big, byte(c>>8), byte(c))
 	}
 	for name, data := range map[string][]byte{
 		"plain": []byte(honest), "gzip": gzipped(t, strings.NewReader(honest)), "zip": zipped(t, strings.NewReader(honest)), "UTF-16": utf16,
+		"UTF-16 without a mark": utf16[2:], "UTF-16, big end first": big,
 		"mark":          append([]byte("\ufeff\r\n "), honest...),
 		"other charset": []byte(strings.Replace(strings.Replace(honest, `"1.0"`, `"1.1" encoding="windows-1251"`, 1), "far.example", "f\xe4r.example", 1)),
 		"namespace":     []byte(strings.NewReplacer("<feedback>", `<d:Feedback xmlns:d="urn:ietf:params:xml:ns:dmarc-2.0">`, "</feedback>", "</d:Feedback>").Replace(honest)),
+		"milliseconds":  []byte(strings.NewReplacer("1764028800", "1764028800000", "1764115199", "1764115199000").Replace(honest)),
+		"dates":         []byte(strings.NewReplacer("1764028800", "2025-11-25T00:00:00+0000", "1764115199", "2025-11-25 23:59:59Z").Replace(honest)),
 		"upper case":    []byte(strings.ReplaceAll(strings.ReplaceAll(honest, "policy_published", "Policy_Published"), "record", "RECORD")),
 	} {
 		got, err := ReadFile(bytes.NewReader(data), int64(len(data)))
@@ -177,6 +181,9 @@ func TestAReportIsReadHoweverItIsPackedAndNamed(t *testing.T) {
 			continue
 		}
 		f := got.DMARC
+		if f.Begin.Unix() != 1764028800 || f.End.Unix() != 1764115199 {
+			t.Errorf("%s: from %v to %v", name, f.Begin, f.End)
+		}
 		if f.Messages() != 2 || f.Policy.Domain != "example.test" || f.Policy.P != "reject" || f.Records[0].DKIM != "pass" || !strings.HasSuffix(f.Org, "r.example") {
 			t.Errorf("%s: %+v", name, f)
 		}

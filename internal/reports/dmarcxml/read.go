@@ -232,13 +232,16 @@ func (p *parser) dateRange(f *Feedback) error {
 // lastSecond is the end of the year 9999: no report is about a later time.
 const lastSecond = 253402300799
 
-// time reads seconds since 1970, or a date as some programs write it.
+// time reads seconds since 1970; milliseconds, which no second comes near, or a date, as some programs write it.
 func (p *parser) time(into *time.Time) error {
 	var text string
 	if err := p.text(&text); err != nil || text == "" {
 		return err
 	}
-	if seconds, err := strconv.ParseFloat(text, 64); err == nil && seconds >= 0 && seconds <= lastSecond {
+	if seconds, err := strconv.ParseFloat(text, 64); err == nil && seconds >= 0 && seconds <= lastSecond*1000 {
+		if seconds > lastSecond {
+			seconds /= 1000
+		}
 		*into = time.Unix(int64(seconds), 0).UTC()
 		return nil
 	}

@@ -25,12 +25,23 @@ type source struct {
 
 func newSource(r io.Reader) *source {
 	s := &source{r: bufio.NewReaderSize(r, 8<<10), budget: maxToken}
-	// UTF-16 shows itself by its mark.
-	if mark, _ := s.r.Peek(2); bytes.Equal(mark, []byte{0xfe, 0xff}) || bytes.Equal(mark, []byte{0xff, 0xfe}) {
-		s.r = bufio.NewReader(transform.NewReader(s.r, unicode.UTF16(unicode.BigEndian, unicode.UseBOM).NewDecoder()))
+	if order, is16 := utf16Order(s.r); is16 {
+		s.r = bufio.NewReader(transform.NewReader(s.r, unicode.UTF16(order, unicode.UseBOM).NewDecoder()))
 	}
 	s.skipProlog()
 	return s
+}
+
+// utf16Order knows UTF-16 by its mark, or by the halves of a first "<" where the mark is missing (XML 1.0 appendix F).
+func utf16Order(r *bufio.Reader) (order unicode.Endianness, is16 bool) {
+	mark, _ := r.Peek(2)
+	switch string(mark) {
+	case "\xfe\xff", "\xff\xfe", "\x00<":
+		return unicode.BigEndian, true // a mark outweighs it
+	case "<\x00":
+		return unicode.LittleEndian, true
+	}
+	return order, false
 }
 
 // skipProlog passes over the byte order mark and <?xml … ?>: its version and its character set are not to be relied on.
