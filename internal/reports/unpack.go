@@ -8,6 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
+	"slices"
+	"strings"
 )
 
 // Bounds of a report's file.
@@ -119,7 +122,7 @@ func isRefusal(err error) bool {
 	return false
 }
 
-// unzip opens the only file of a zip archive. Its name is of no interest.
+// unzip opens the only file of a zip archive.
 func unzip(r io.Reader) (io.Reader, error) {
 	packed, err := io.ReadAll(io.LimitReader(r, maxZip+1))
 	if err != nil {
@@ -133,17 +136,24 @@ func unzip(r io.Reader) (io.Reader, error) {
 		return nil, errFiles
 	}
 	z, err := zip.NewReader(bytes.NewReader(packed), int64(len(packed)))
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case len(z.File) == 0:
+	}
+	files := slices.DeleteFunc(z.File, isBeside)
+	switch {
+	case len(files) == 0:
 		return nil, errNoFile
-	case len(z.File) > 1:
+	case len(files) > 1:
 		return nil, errFiles
-	case z.File[0].Flags&1 != 0:
+	case files[0].Flags&1 != 0:
 		return nil, errLocked
 	}
-	return z.File[0].Open()
+	return files[0].Open()
+}
+
+// isBeside: an entry is a folder, or one of those that macOS adds for its own use.
+func isBeside(f *zip.File) bool {
+	return strings.HasSuffix(f.Name, "/") || strings.HasPrefix(f.Name, "__MACOSX/") || path.Base(f.Name) == ".DS_Store"
 }
 
 // counter counts the bytes that pass and refuses too many.
