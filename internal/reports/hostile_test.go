@@ -190,6 +190,85 @@ func TestAReportIsReadHoweverItIsPackedAndNamed(t *testing.T) {
 	}
 }
 
+func TestWhatZipProgramsAddIsNoSecondFile(t *testing.T) {
+	for name, entries := range map[string][]string{
+		"folder": {"reports/", "reports/a.xml"}, "macOS": {"a.xml", "__MACOSX/", "__MACOSX/._a.xml"}, "Finder": {".DS_Store", "a.xml"},
+	} {
+		var b bytes.Buffer
+		z := zip.NewWriter(&b)
+		for _, entry := range entries {
+			w, err := z.Create(entry)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasSuffix(entry, "/a.xml") || entry == "a.xml" {
+				_, err = io.WriteString(w, honest)
+			} else if !strings.HasSuffix(entry, "/") {
+				_, err = io.WriteString(w, "\x00\x05\x16\x07")
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := ReadFile(bytes.NewReader(b.Bytes()), int64(b.Len())); err != nil || got.DMARC.Messages() != 2 {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}
+
+// TestAReportIsFoundHoweverTheMessageCarriesIt: by the type, or by the subject and the file's name or the text alone.
+func TestAReportIsFoundHoweverTheMessageCarriesIt(t *testing.T) {
+	const subject = "Subject: Report Domain: example.test Submitter: far.example Report-ID: <1>\r\n"
+	packed := base64.StdEncoding.EncodeToString(gzipped(t, strings.NewReader(honest)))
+	quoted := strings.ReplaceAll(strings.ReplaceAll(honest, "=", "=3D"), "</", "=\r\n</")
+	attached := func(head, body string) string {
+		return "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nHere is a report.\r\n--b\r\n" + head + "\r\n\r\n" + body + "\r\n--b--\r\n"
+	}
+	for name, text := range map[string]string{
+		"rare type of gzip":     subject + attached("Content-Type: application/x-gunzip; name=report.xml.gz\r\nContent-Transfer-Encoding: base64", packed),
+		"text with a name":      subject + attached("Content-Type: text/plain; name=report.xml", honest),
+		"image with a name":     "Subject: x\r\n" + attached("Content-Type: image/png; name*0=\"far.example!exam\"; name*1=\"ple.test!1!2.xml.gz\"\r\nContent-Transfer-Encoding: base64", packed),
+		"octets, wrong ending":  subject + attached("Content-Type: application/octet-stream; name=report.zip\r\nContent-Transfer-Encoding: base64", packed),
+		"gzip and nothing else": subject + "Content-Type: application/gzip\r\nContent-Transfer-Encoding: base64\r\n\r\n" + packed,
+		"text and nothing else": subject + "\r\n" + honest,
+		"quoted-printable":      subject + "Content-Transfer-Encoding: quoted-printable\r\n\r\n" + quoted,
+	} {
+		text = "From: a@far.example\r\nMIME-Version: 1.0\r\n" + text
+		m, err := message.Parse(strings.NewReader(text), int64(len(text)), message.DefaultLimits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Read(m, strings.NewReader(text)); err != nil || got.Kind != DMARC || got.DMARC.Messages() != 2 {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	for name, text := range map[string]string{
+		"words":             subject + "\r\n<https://far.example/> has no reports.\r\n",
+		"another's subject": "Subject: How are you?\r\n" + attached("Content-Type: text/plain; name=data.xml", honest),
+	} {
+		text = "From: a@far.example\r\nMIME-Version: 1.0\r\n" + text
+		m, err := message.Parse(strings.NewReader(text), int64(len(text)), message.DefaultLimits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := Read(m, strings.NewReader(text)); !errors.Is(err, ErrNoReport) {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	told := "From: a@far.example\r\nTLS-Report-Domain: example.test\r\nSubject: x\r\nContent-Type: application/octet-stream\r\n\r\n" +
+		`{"report-id":"1","policies":[{"policy":{"policy-type":"sts"}}]}`
+	m, err := message.Parse(strings.NewReader(told), int64(len(told)), message.DefaultLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Read(m, strings.NewReader(told)); err != nil || got.Kind != TLS || got.Domain != "example.test" {
+		t.Errorf("TLS-Report-Domain: %+v, %v", got, err)
+	}
+}
+
 func FuzzReadFile(f *testing.F) {
 	f.Add([]byte(honest))
 	f.Add(gzipped(f, strings.NewReader(honest)))

@@ -141,14 +141,29 @@ func candidates(m *message.Message, thorough bool) []*message.Part {
 		}
 	}
 	walk(m.Root)
-	if len(list) == 0 && m.Root.IsMultipart() && m.Root.Subtype == "report" && len(m.Root.Children) > 0 && told() {
-		list = append(list, m.Root.Children[0]) // text alone, as Exim writes it
+	if len(list) == 0 {
+		list = textAlone(m.Root, told)
 	}
 	return list
 }
 
+// textAlone is a text that is all there is: as Exim writes about single messages, or a report that was put into the body.
+func textAlone(root *message.Part, told func() bool) []*message.Part {
+	text := root
+	if root.IsMultipart() && root.Subtype == "report" && len(root.Children) > 0 {
+		text = root.Children[0]
+	}
+	if text.Type == "text" && text.Subtype == "plain" && text.End-text.BodyStart <= maxEncoded && told() {
+		return []*message.Part{text}
+	}
+	return nil
+}
+
 // subjectTells: the form of RFC 7489 7.2.1.1 and RFC 8460 5.3, or words that reporters use instead.
 func subjectTells(m *message.Message) bool {
+	if m.Header.Count("TLS-Report-Domain") > 0 {
+		return true
+	}
 	if m.Envelope == nil {
 		return false
 	}
@@ -165,14 +180,14 @@ func mayHold(p *message.Part, told func() bool) bool {
 		"application/octet-stream", "application/xml", "text/xml", "application/json":
 		return namedAsReport(p.Filename()) || told()
 	}
-	return namedAsReport(p.Filename())
+	name := p.Filename()
+	return namedAsReport(name) || endsAsReport(name) && told()
 }
 
 // namedAsReport: receiver!domain!begin!end.xml.gz (RFC 7489 7.2.1.1, RFC 8460 5.1).
-func namedAsReport(name string) bool {
-	if strings.Count(name, "!") < 3 {
-		return false
-	}
+func namedAsReport(name string) bool { return strings.Count(name, "!") >= 3 && endsAsReport(name) }
+
+func endsAsReport(name string) bool {
 	name = strings.ToLower(name)
 	for _, end := range []string{".xml", ".gz", ".zip", ".json"} {
 		if strings.HasSuffix(name, end) {
@@ -186,7 +201,10 @@ func readPart(m *message.Message, p *message.Part, content io.ReaderAt) (*Receiv
 	switch {
 	case p.Type == "message" && p.Subtype == "feedback-report":
 		return readFailure(m, p, content)
-	case p.Type == "text" && p.Subtype == "plain" && !namedAsReport(p.Filename()):
+	case p.Type == "text" && p.Subtype == "plain" && !endsAsReport(p.Filename()):
+		if got, err := readPacked(message.DecodePart(p, content)); err == nil {
+			return got, nil // else it is most likely a person's words
+		}
 		text, err := io.ReadAll(io.LimitReader(message.TextReader(p, content), arf.MaxBytes))
 		if err != nil {
 			return nil, err
