@@ -1,14 +1,17 @@
 package reports
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
+	"postern/internal/address"
 	"postern/internal/db"
 	"postern/internal/message"
 	"postern/internal/reports/dmarcxml"
@@ -67,12 +70,13 @@ func (r *Received) StoreTx(tx *db.Tx) error {
 
 func (r *Received) storeDMARC(tx *db.Tx) error {
 	f := r.DMARC
-	if !r.reporter.o.Domains.IsLocalDomain(f.Policy.Domain) {
+	domain := asciiName(f.Policy.Domain)
+	if !r.reporter.o.Domains.IsLocalDomain(domain) {
 		return nil
 	}
 	records := slices.Clone(f.Records)
 	slices.SortStableFunc(records, func(a, b dmarcxml.Record) int { return int(b.Count) - int(a.Count) })
-	k := kept{kind: DMARC, domain: f.Policy.Domain, org: f.Org, id: f.ID, contact: f.Email, begins: seconds(f.Begin), ends: seconds(f.End), policy: policyText(f.Policy)}
+	k := kept{kind: DMARC, domain: domain, org: f.Org, id: identity(f.ID, f), contact: f.Email, begins: seconds(f.Begin), ends: seconds(f.End), policy: policyText(f.Policy)}
 	if k.org == "" {
 		_, k.org, _ = strings.Cut(f.Email, "@")
 	}
@@ -97,6 +101,27 @@ func (r *Received) storeDMARC(tx *db.Tx) error {
 		}
 	}
 	return nil
+}
+
+// identity is a report's id, or if it has none what all that is in it comes to, so that it is known when it comes again and
+// told from the reporter's next one.
+func identity(id string, content any) string {
+	if id != "" {
+		return id
+	}
+	text, err := json.Marshal(content)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(text))
+}
+
+// asciiName is a domain in A-labels, as ours are known. Some reporters write U-labels.
+func asciiName(domain string) string {
+	if ascii, err := address.NormalizeDomain(domain); err == nil {
+		return ascii
+	}
+	return domain
 }
 
 func passed(r *dmarcxml.Record) bool { return r.DKIM == "pass" || r.SPF == "pass" }
@@ -168,6 +193,7 @@ func (r *Received) storeTLS(tx *db.Tx) error {
 		if domain == "" {
 			domain = r.Domain
 		}
+		domain = asciiName(domain)
 		if r.reporter.o.Domains.IsLocalDomain(domain) {
 			byDomain[domain] = append(byDomain[domain], p)
 		}
@@ -182,7 +208,7 @@ func (r *Received) storeTLS(tx *db.Tx) error {
 
 func (r *Received) storeSessions(tx *db.Tx, domain string, policies []tlsrpt.Policy) error {
 	t := r.TLS
-	k := kept{kind: TLS, domain: domain, org: t.Org, id: t.ID, contact: t.Contact, begins: seconds(t.Begin), ends: seconds(t.End)}
+	k := kept{kind: TLS, domain: domain, org: t.Org, id: identity(t.ID, t), contact: t.Contact, begins: seconds(t.Begin), ends: seconds(t.End)}
 	var rows []session
 	for _, p := range policies {
 		k.total += p.Successes + p.Failures
@@ -263,6 +289,7 @@ func (r *Received) insert(tx *db.Tx, k kept) (id int64, fresh bool, err error) {
 	if err := countDay(tx, k.domain, today, 1, k.number, 0); err != nil {
 		return 0, false, err
 	}
+	k.ends = max(k.begins, k.ends)                         // some have the two the wrong way round, or no end
 	if k.ends == 0 || k.ends > today.end()+secondsPerDay { // of no time, or of one to come, which would be the latest for ever
 		k.begins, k.ends = today.begin(), today.end()
 	}

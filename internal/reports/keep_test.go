@@ -76,6 +76,45 @@ func TestAReportThatComesTwiceCountsOnce(t *testing.T) {
 	})
 }
 
+func TestReportsWithoutAnIDAreToldApartByWhatIsInThem(t *testing.T) {
+	onBoth(t, func(t *testing.T, h *house) {
+		dmarc := about("example.test", "far.example", "", "192.0.2.1 10 pass pass none")
+		tomorrow := strings.NewReplacer("1795392000", "1795478400", "1795478399", "1795564799").Replace(dmarc)
+		tls := strings.Replace(tlsReport, `"report-id":"t1",`, "", 1)
+		for _, report := range []string{dmarc, tomorrow, dmarc, tls, strings.ReplaceAll(tls, "2026-11-23", "2026-11-24"), tls} {
+			h.store(report, true)
+		}
+		if s := h.summary(); s.DMARC.Reports != 2 || s.DMARC.Messages != 20 || s.TLS.Reports != 2 || s.TLS.Sessions != 204 {
+			t.Errorf("%+v %+v", s.DMARC, s.TLS)
+		}
+	})
+}
+
+func TestAReportCountsForItsDayWhateverItsTimesLookLike(t *testing.T) {
+	h := newHouse(t, testdb.SQLite(t))
+	h.clock.Advance(30 * 24 * time.Hour)
+	swapped := strings.NewReplacer("1795392000", "1795478399", "1795478399", "1795392000")
+	h.store(swapped.Replace(about("example.test", "far.example", "1", "192.0.2.1 10 pass pass none")), true)
+	h.store(strings.Replace(about("example.test", "far.example", "2", "192.0.2.1 5 pass pass none"), "<end>1795478399</end>", "", 1), true)
+	for since, want := range map[int64]int64{1795392000: 15, 1795478399: 10, 1795478400: 0} {
+		s, err := h.Summary(t.Context(), Query{Domain: "example.test", Since: time.Unix(since, 0), DMARC: true})
+		if err != nil || s.DMARC.Messages != want {
+			t.Errorf("since %d: %+v, %v", since, s.DMARC, err)
+		}
+	}
+}
+
+func TestADomainIsOursHoweverTheReporterSpellsIt(t *testing.T) {
+	h := newHouse(t, testdb.SQLite(t))
+	h.o.Domains = domains{"xn--bcher-kva.example": true}
+	h.store(about("Bücher.example.", "far.example", "1", "192.0.2.1 10 pass pass none"), true)
+	h.store(strings.ReplaceAll(tlsReport, `"policy-domain":"example.test"`, `"policy-domain":"bücher.example"`), true)
+	s, err := h.Summary(t.Context(), Query{Domain: "xn--bcher-kva.example", DMARC: true, TLS: true})
+	if err != nil || s.DMARC.Messages != 10 || s.TLS.Sessions != 102 {
+		t.Errorf("%+v %+v, %v", s.DMARC, s.TLS, err)
+	}
+}
+
 func TestAForgedReportGivesWayToTheRealOne(t *testing.T) {
 	onBoth(t, func(t *testing.T, h *house) {
 		h.store(about("example.test", "far.example", "1", "192.0.2.66 1000 pass pass none"), false)
