@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -284,8 +283,17 @@ const maxSentListed = 1000
 
 // Sent lists our reports since a time, latest first; with a domain, those about it.
 func (r *Reporter) Sent(ctx context.Context, q Query) ([]Sent, error) {
+	kinds := [2]Kind{}
+	if q.DMARC {
+		kinds[0] = DMARC
+	}
+	if q.TLS {
+		kinds[1] = TLS
+	}
+	domain := asciiName(domainName(q.Domain))
 	rows, err := r.o.DB.Query(ctx, `SELECT kind, day, domain, destination, state, report_id, at, total, note FROM report_sent
-		WHERE at >= ? AND (CAST(? AS TEXT) = '' OR domain = ?) ORDER BY at DESC, kind, domain, destination LIMIT ?`, q.Since.Unix(), q.Domain, q.Domain, int64(maxSentListed))
+		WHERE at >= ? AND kind IN (?, ?) AND (CAST(? AS TEXT) = '' OR domain = ?) ORDER BY at DESC, kind, domain, destination LIMIT ?`,
+		q.Since.Unix(), string(kinds[0]), string(kinds[1]), domain, domain, int64(maxSentListed))
 	if err != nil {
 		return nil, err
 	}
@@ -300,6 +308,5 @@ func (r *Reporter) Sent(ctx context.Context, q Query) ([]Sent, error) {
 		s.Day, s.At = time.Unix(day(on).begin(), 0).UTC(), time.Unix(at, 0).UTC()
 		list = append(list, s)
 	}
-	list = slices.DeleteFunc(list, func(s Sent) bool { return s.Kind == DMARC && !q.DMARC || s.Kind == TLS && !q.TLS })
 	return list, rows.Err()
 }
