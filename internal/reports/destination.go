@@ -3,6 +3,7 @@ package reports
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,6 +26,8 @@ type destination struct {
 	most int64
 	// refused says why it gets none, "" if it does.
 	refused string
+	// unknown is why that cannot be told for the moment.
+	unknown error
 }
 
 // tags reads a list "v=DMARC1; p=none; …" (RFC 6376 3.2). The first value of a tag counts.
@@ -54,7 +57,9 @@ func parseDestinations(rua string, https bool) []destination {
 		if len(list) == maxDestinations {
 			break
 		}
-		if d, ok := parseDestination(strings.TrimSpace(text)); ok && (d.post == "" || https) {
+		d, ok := parseDestination(strings.TrimSpace(text))
+		twice := slices.ContainsFunc(list, func(other destination) bool { return other.mailbox == d.mailbox && other.post == d.post })
+		if ok && !twice && (d.post == "" || https) {
 			list = append(list, d)
 		}
 	}
@@ -105,16 +110,15 @@ func parseMost(text string) (int64, bool) {
 	return n * unit, true
 }
 
-// destinations finds out who gets the report about a domain. An error is one of the DNS that may pass.
+// destinations finds out who gets the report about a domain. An error is one of the DNS that may pass; one that concerns a
+// single destination holds up no other.
 func (r *Reporter) destinations(ctx context.Context, p *pending) ([]destination, error) {
 	if p.kind == TLS {
 		return r.destinationsTLS(ctx, p.domain)
 	}
 	list := parseDestinations(tags(p.record)["rua"], false)
 	for i := range list {
-		if err := r.consents(ctx, p.domain, &list[i]); err != nil {
-			return nil, err
-		}
+		list[i].unknown = r.consents(ctx, p.domain, &list[i])
 	}
 	return list, nil
 }

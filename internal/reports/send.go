@@ -207,6 +207,9 @@ func (r *Reporter) IsContact(reversePath string) bool {
 
 // deliver brings a report to one destination and notes what came of it. An error may pass; it is tried again.
 func (r *Reporter) deliver(ctx context.Context, p *pending, d *destination, c *composed) error {
+	if d.unknown != nil {
+		return d.unknown
+	}
 	if d.refused == "" && d.most > 0 && int64(len(c.packed)) > d.most {
 		d.refused = fmt.Sprintf("takes %d bytes at most, the report has %d", d.most, len(c.packed))
 	}

@@ -262,6 +262,57 @@ func TestDestinationsElsewhereMustAgree(t *testing.T) {
 	})
 }
 
+func TestADestinationThatCannotBeLookedUpHoldsUpNoOther(t *testing.T) {
+	h := newHouse(t, testdb.SQLite(t))
+	h.dns.SetFailure("far.example._report._dmarc.slow.example", testdns.ServFail())
+	h.Observe(seen(func(o *Observation) { o.Record = "v=DMARC1; p=none; rua=mailto:a@slow.example,mailto:r@far.example" }))
+	h.nextDay()
+	for range maxTries {
+		h.sendDue()
+		h.clock.Advance(again)
+	}
+	if mail := h.sent.take(); len(mail) != 1 || mail[0].to.String() != "r@far.example" {
+		t.Errorf("sent %+v", mail)
+	}
+	states := map[string]string{}
+	list, err := h.Sent(t.Context(), Query{DMARC: true})
+	for _, s := range list {
+		states[s.Destination] = s.State
+	}
+	if err != nil || len(list) != 2 || states["mailto:r@far.example"] != stateSent || states["mailto:a@slow.example"] != stateFailed {
+		t.Errorf("%v, %v", states, err)
+	}
+}
+
+func TestADestinationThatIsNamedTwiceGetsOneReport(t *testing.T) {
+	h := newHouse(t, testdb.SQLite(t))
+	h.Observe(seen(func(o *Observation) {
+		o.Record = "v=DMARC1; p=none; rua=mailto:r@far.example,mailto:r@far.example!10m,mailto:r@FAR.example"
+	}))
+	h.nextDay()
+	h.sendDue()
+	if mail := h.sent.take(); len(mail) != 1 {
+		t.Errorf("%d messages", len(mail))
+	}
+}
+
+func TestWhatWasSentIsFoundHoweverTheDomainIsSpelt(t *testing.T) {
+	onBoth(t, func(t *testing.T, h *house) {
+		h.dns.SetTXT("_smtp._tls.far.example", "v=TLSRPTv1; rua=mailto:tls@far.example")
+		h.Observe(seen())
+		h.ObserveTLS(session1("far.example", ""))
+		h.nextDay()
+		h.sendDue()
+		for q, want := range map[Query]int{
+			{Domain: "Far.Example.", DMARC: true, TLS: true}: 2, {Domain: "far.example", TLS: true}: 1, {DMARC: true}: 1, {Domain: "near.example", DMARC: true, TLS: true}: 0,
+		} {
+			if list, err := h.Sent(t.Context(), q); err != nil || len(list) != want {
+				t.Errorf("%+v: %+v, %v", q, list, err)
+			}
+		}
+	})
+}
+
 func TestAReportThatCannotBeSentIsTriedForADay(t *testing.T) {
 	h := newHouse(t, testdb.SQLite(t))
 	h.Observe(seen())
@@ -589,7 +640,11 @@ func TestAddressesForReportsAreReadAsTheRFCsSay(t *testing.T) {
 			t.Errorf("%q: %q, not %q", text, got, want)
 		}
 	}
-	if list := parseDestinations(strings.Repeat("mailto:a@b.example,", 1000), false); len(list) != maxDestinations {
+	var many strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&many, "mailto:a%d@b.example,", i)
+	}
+	if list := parseDestinations(many.String(), false); len(list) != maxDestinations {
 		t.Errorf("%d destinations", len(list))
 	}
 }
