@@ -203,6 +203,7 @@ func TestWhatMayBeAnswered(t *testing.T) {
 		"X-Autoreply: yes":                      AutoReply,
 		"X-Autorespond: x":                      AutoReply,
 		"X-Failed-Recipients: x@y":              Bounce,
+		"TLS-Report-Domain: here.example":       Report,
 		"Return-Path: <>":                       Bounce,
 		"Sender: MAILER-DAEMON@sender.example":  Bounce,
 		"Sender: postmaster@sender.example":     Bounce,
@@ -232,6 +233,21 @@ func TestWhatMayBeAnswered(t *testing.T) {
 		}
 		if ok, why := MayNotify(m, stranger); ok == want.IsNotice() {
 			t.Errorf("%s: notified %v, %s", field, ok, why)
+		}
+	}
+}
+
+func TestReportsAreKnownByTheirSubjects(t *testing.T) {
+	for subject, want := range map[string]Kind{
+		"Report Domain: here.example Submitter: far.example Report-ID: <1>":                  Report,
+		"[Preview] Report Domain: here.example Submitter: far.example Report-ID: 1":          Report,
+		"Dmarc Aggregate Report Domain: {here.example}  Submitter: {far} Date: {2026-11-23}": Report,
+		"Re: Report Domain: here.example Submitter: far.example Report-ID: <1>":              Personal,
+		"Your report about the domain of economics":                                          Personal,
+	} {
+		m := parse(t, []byte(strings.Replace(letter, "Lunch?", subject, 1)))
+		if kind, reason := Classify(m, nil); kind != want {
+			t.Errorf("%s: %q (%s), want %q", subject, kind, reason, want)
 		}
 	}
 }

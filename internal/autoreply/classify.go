@@ -227,6 +227,7 @@ var systemFields = []struct {
 	{"Delivered-To", "autoresponder", AutoReply},
 	{"X-Apple-Action", "", AutoReply},
 	{"X-Cron-Env", "", Automatic},
+	{"TLS-Report-Domain", "", Report}, // RFC 8460 5.3
 }
 
 func bySystemFields(m *message.Message, _ io.ReaderAt) (Kind, string) {

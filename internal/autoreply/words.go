@@ -58,7 +58,7 @@ func bySubject(m *message.Message, _ io.ReaderAt) (Kind, string) {
 		phrase []string
 		begin  bool
 	}{
-		{Report, reportSubjects, true}, // RFC 7489 7.2.1.1
+		{Report, reportSubjects, false}, // RFC 7489 7.2.1.1; some put a word before it
 		{Complaint, complaintSubjects, true},
 		{AutoReply, replySubjects, true},
 		{Receipt, receiptSubjects, true},
