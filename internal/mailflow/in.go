@@ -117,7 +117,7 @@ func (in *In) Data(ctx context.Context, s *smtp.Session, e *smtp.Envelope, c *sp
 	if p.content != c {
 		defer p.content.Close()
 	}
-	isReport := p.judgement != nil && in.takeReport(p)
+	isReport := in.takeReport(p)
 	defer p.drop()
 	if refusal, err := in.filter(ctx, s, p); err != nil {
 		return "", err

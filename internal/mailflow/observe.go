@@ -13,13 +13,13 @@ import (
 )
 
 // takeReport keeps the report that a message may bring, about a domain of ours, in the transaction that stores the message.
-// It gives whether there is one.
+// It gives whether there is one. Where nothing is judged, nobody vouches for its sender.
 func (in *In) takeReport(p *parcel) bool {
 	report, ok := in.Reports.ReadReport(p.parsed, p.content)
 	if !ok {
 		return false
 	}
-	report.Authenticated = report.Sender != "" && p.judgement.Auth.Aligned(report.Sender)
+	report.Authenticated = report.Sender != "" && p.judgement != nil && p.judgement.Auth.Aligned(report.Sender)
 	p.also = append(p.also, func(tx *db.Tx) error { return report.StoreTx(tx) })
 	return true
 }
