@@ -51,7 +51,7 @@ func (o *Policy) total() {
 	}
 }
 
-// withoutMark passes over a byte order mark, which RFC 8259 8.1 lets a reader ignore.
+// withoutMark passes over a byte order mark, which JSON should not have and some programs write.
 func withoutMark(r io.Reader) io.Reader {
 	b := bufio.NewReader(r)
 	if mark, _ := b.Peek(3); string(mark) == "\ufeff" {
