@@ -612,6 +612,21 @@ func TestWhatIsReadCanBeWrittenAndReadAgain(t *testing.T) {
 	})
 }
 
+func TestWhatAFeedbackReportIsAboutIsFoundWhereverItStands(t *testing.T) {
+	report := "Content-Type: multipart/report; report-type=feedback-report; boundary=r\r\n\r\n--r\r\n\r\nAbuse.\r\n--r\r\nContent-Type: message/feedback-report\r\n\r\n" +
+		"Feedback-Type: abuse\r\nSource-IP: 192.0.2.1\r\n\r\n--r\r\nContent-Type: KIND\r\n\r\nFrom: a@example.test\r\nSubject: Buy this\r\n\r\nIt is cheap.\r\n--r--\r\n"
+	inList := "Content-Type: multipart/mixed; boundary=l\r\n\r\n--l\r\n" + report + "--l\r\n\r\nTo leave this list, write to it.\r\n--l--\r\n"
+	for _, form := range []string{report, inList} {
+		for _, kind := range []string{"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers"} {
+			data := "From: fbl@far.example\r\n" + strings.Replace(form, "KIND", kind, 1)
+			got, err := ReadFile(strings.NewReader(data), int64(len(data)))
+			if err != nil || got.Kind != Failure || got.Failure.Type != "abuse" || got.Failure.Subject != "Buy this" || got.Failure.Author != "a@example.test" {
+				t.Errorf("%s: %+v, %v in\n%s", kind, got, err, data)
+			}
+		}
+	}
+}
+
 func TestOtherFilesAreNoReports(t *testing.T) {
 	for name, data := range map[string]string{
 		"empty": "", "text": "Hello.\n", "html": "<html><body>report</body></html>", "json": `{"a":1}`,

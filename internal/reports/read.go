@@ -229,11 +229,13 @@ func readFailure(m *message.Message, p *message.Part, content io.ReaderAt) (*Rec
 	return &Received{Kind: Failure, Failure: r}, nil
 }
 
-// original is the header of the message that a feedback report is about.
+// original is the header of the message that a feedback report is about. A list or a filter may have put the report into
+// another multipart.
 func original(m *message.Message, content io.ReaderAt) []byte {
-	for _, p := range m.Root.Children {
-		isMessage := p.Type == "message" && strings.HasPrefix(p.Subtype, "rfc822")
-		if !isMessage && (p.Type != "text" || p.Subtype != "rfc822-headers") {
+	for p := range m.Root.All() {
+		switch p.Type + "/" + p.Subtype {
+		case "message/rfc822", "message/rfc822-headers", "text/rfc822-headers", "message/global", "message/global-headers": // RFC 6522 4, RFC 6533 4
+		default:
 			continue
 		}
 		b, err := io.ReadAll(io.LimitReader(message.DecodePart(p, content), arf.MaxBytes))
