@@ -1,7 +1,6 @@
 package message
 
 import (
-	"encoding/base64"
 	"strings"
 	"unicode/utf8"
 )
@@ -119,16 +118,10 @@ func (d *wordDecoder) word(w encodedWord) {
 	}
 }
 
-// appendBase64 decodes as much as is valid.
+// appendBase64 decodes as bodies are decoded: padding in the middle, where some software joined two words, does not end it.
 func appendBase64(dst []byte, s string) []byte {
-	s = strings.TrimRight(s, "= ")
-	if strings.IndexByte(s, ' ') >= 0 {
-		s = strings.ReplaceAll(s, " ", "")
-	}
-	n := len(dst)
-	dst = append(dst, make([]byte, base64.RawStdEncoding.DecodedLen(len(s)))...)
-	got, _ := base64.RawStdEncoding.Decode(dst[n:], []byte(s))
-	return dst[:n+got]
+	var c base64Codec
+	return c.finish(c.decode(dst, []byte(s)))
 }
 
 // flush converts the words collected.

@@ -40,7 +40,9 @@ func TestEncodedWords(t *testing.T) {
 		"=?iso-2022-jp?B?GyRCRnxLXBsoQg==?=":          "日本",
 		"gr\xfcn":                                     "grün",
 		"grün":                                        "grün",
-		"=?utf-8?B?w6Q?=":                             "ä", // padding lost
+		"=?utf-8?B?w6Q?=":                             "ä",  // padding lost
+		"=?utf-8?B?w6Q=w7Y=?=":                        "äö", // two words made one
+		"=?utf-8?B?w6 Q=\tw7Y?=":                      "äö",
 	} {
 		if got := DecodeHeader(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
