@@ -13,6 +13,7 @@ import (
 	"golang.org/x/text/encoding/japanese"
 	"golang.org/x/text/encoding/korean"
 	"golang.org/x/text/encoding/simplifiedchinese"
+	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
 )
 
@@ -32,6 +33,8 @@ func lookUpCharset(name string) encoding.Encoding {
 		return charmap.CodePage850
 	case "cp437", "ibm437":
 		return charmap.CodePage437
+	case "utf-16", "utf16": // a mark tells the order of bytes; without one most programs mean the little end first
+		return unicode.UTF16(unicode.LittleEndian, unicode.UseBOM)
 	case "utf-7", "utf7", "unicode-1-1-utf-7", "x-unicode-2-0-utf-7", "csunicode11utf7":
 		return utf7{}
 	case "ansi", "iso-8859-8-i", "iso8859-1", "cp1252":
