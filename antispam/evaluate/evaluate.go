@@ -11,10 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 
 	"postern/antispam"
 	"postern/antispam/bayes"
@@ -105,7 +103,7 @@ type Threshold struct {
 	Matrix Matrix         `json:"matrix"`
 }
 
-// maxMistakes bounds the mistakes that are named.
+// maxMistakes bounds the mistakes of each class that are named.
 const maxMistakes = 1000
 
 // judged is a sample with what the words say.
@@ -114,42 +112,38 @@ type judged struct {
 	words verdict.Check
 }
 
-// Test judges the messages at test after learning from those at train; without any the shipped prior is used.
+// Test judges the messages at test after learning from those at train; without any the shipped prior is used. What is judged
+// is read once and not kept, however much it is.
 func Test(train, test []string, junk verdict.Points, o Options) (*Report, error) {
 	engine := antispam.New()
-	samples, err := read(engine, test, o)
-	if err != nil {
-		return nil, err
+	r := newReport(junk)
+	r.Shipped = len(train) == 0
+	var learnt sums
+	if !r.Shipped {
+		teachers := read(engine, train, o)
+		var err error
+		if r.Trained, err = bothClasses(teachers); err != nil {
+			return nil, err
+		}
+		engine, learnt = antispam.NewWithPrior(learn(teachers)), sumsOf(teachers)
 	}
-	if len(samples) == 0 {
+	each(engine, test, o, func(s sample) {
+		if _, is := learnt[s.sum]; is {
+			r.Learnt++
+		}
+		r.add(judgeOne(engine, s))
+	})
+	if r.Whole.Spam()+r.Whole.Ham() == 0 {
 		return nil, errNothing
 	}
-	if len(train) == 0 {
-		r := newReport(judge(engine, samples), junk)
-		r.Shipped = true
-		return r, nil
-	}
-	teachers, err := read(engine, train, o)
-	if err != nil {
-		return nil, err
-	}
-	trained, err := bothClasses(teachers)
-	if err != nil {
-		return nil, err
-	}
-	r := newReport(judge(antispam.NewWithPrior(learn(teachers)), samples), junk)
-	r.Trained, r.Learnt = trained, shared(samples, teachers)
+	r.sort()
 	return r, nil
 }
 
 // TimeSplit learns from the share of each class that was written first and judges the rest.
 func TimeSplit(paths []string, share float64, junk verdict.Points, o Options) (*Report, error) {
-	classes, err := readByDate(paths, o)
-	if err != nil {
-		return nil, err
-	}
 	var train, test []sample
-	for _, class := range classes {
+	for _, class := range readByDate(paths, o) {
 		cut := int(share * float64(len(class)))
 		train, test = append(train, class[:cut]...), append(test, class[cut:]...)
 	}
@@ -157,18 +151,14 @@ func TimeSplit(paths []string, share float64, junk verdict.Points, o Options) (*
 	if err != nil {
 		return nil, err
 	}
-	r := newReport(judge(antispam.NewWithPrior(learn(train)), test), junk)
+	r := judge(newReport(junk), antispam.NewWithPrior(learn(train)), test)
 	r.Trained, r.Learnt = trained, shared(test, train)
 	return r, nil
 }
 
 // readByDate reads the wanted messages and the spam, each in the order in which they were written.
-func readByDate(paths []string, o Options) (classes [2][]sample, err error) {
-	samples, err := read(antispam.New(), paths, o)
-	if err != nil {
-		return classes, err
-	}
-	for _, s := range samples {
+func readByDate(paths []string, o Options) (classes [2][]sample) {
+	for _, s := range read(antispam.New(), paths, o) {
 		switch {
 		case s.date.IsZero():
 			o.skip(fmt.Errorf("%s: %w", s.name, ErrUndated))
@@ -181,22 +171,19 @@ func readByDate(paths []string, o Options) (classes [2][]sample, err error) {
 	for _, class := range classes {
 		slices.SortStableFunc(class, func(a, b sample) int { return a.date.Compare(b.date) })
 	}
-	return classes, nil
+	return classes
 }
 
 // CrossValidate learns from all folds but one and judges that one, in turn. Wanted mail of one source is in one fold, so
 // that all of it comes from sources that were not learnt.
 func CrossValidate(paths []string, folds int, junk verdict.Points, o Options) (*Report, error) {
-	samples, err := read(antispam.New(), paths, o)
-	if err != nil {
-		return nil, err
-	}
+	samples := read(antispam.New(), paths, o)
 	trained, err := bothClasses(samples)
 	if err != nil {
 		return nil, err
 	}
-	var all []judged
-	learnt := 0
+	r := newReport(junk)
+	r.Trained = trained
 	for fold := range folds {
 		var train, test []sample
 		for _, s := range samples {
@@ -206,11 +193,9 @@ func CrossValidate(paths []string, folds int, junk verdict.Points, o Options) (*
 				train = append(train, s)
 			}
 		}
-		all = append(all, judge(antispam.NewWithPrior(learn(train)), test)...)
-		learnt += shared(test, train)
+		judge(r, antispam.NewWithPrior(learn(train)), test)
+		r.Learnt += shared(test, train)
 	}
-	r := newReport(all, junk)
-	r.Trained, r.Learnt = trained, learnt
 	return r, nil
 }
 
@@ -255,23 +240,20 @@ func learn(samples []sample) *bayes.Prior {
 	return bayes.NewPrior(l.Tokens())
 }
 
-// judge asks the words of all samples, on all processors, as for a recipient with the models.
-func judge(engine *antispam.Engine, samples []sample, models ...bayes.Model) []judged {
-	out := make([]judged, len(samples))
-	var working sync.WaitGroup
-	workers := runtime.GOMAXPROCS(0)
-	for w := range workers {
-		working.Go(func() {
-			for i := w; i < len(samples); i += workers {
-				out[i] = judged{samples[i], engine.JudgeWords(samples[i].tokens, samples[i].said, models...)}
-			}
-		})
+// judge asks the words of all samples, as for a recipient with the models, and adds what comes of it to a report.
+func judge(r *Report, engine *antispam.Engine, samples []sample, models ...bayes.Model) *Report {
+	for _, s := range samples {
+		r.add(judgeOne(engine, s, models...))
 	}
-	working.Wait()
-	return out
+	r.sort()
+	return r
 }
 
-func newReport(all []judged, junk verdict.Points) *Report {
+func judgeOne(engine *antispam.Engine, s sample, models ...bayes.Model) *judged {
+	return &judged{s, engine.JudgeWords(s.tokens, s.said, models...)}
+}
+
+func newReport(junk verdict.Points) *Report {
 	r := &Report{Junk: junk, Parts: []Part{{Name: verdict.CheckBayes}}, Mistakes: []Mistake{}}
 	for _, table := range antispam.Tables() {
 		r.Parts = append(r.Parts, Part{Name: table})
@@ -279,11 +261,12 @@ func newReport(all []judged, junk verdict.Points) *Report {
 	for score := junk / 2; score <= 2*junk; score += max(1, junk/5) {
 		r.At = append(r.At, Threshold{Score: score})
 	}
-	for i := range all {
-		r.add(&all[i])
-	}
-	slices.SortStableFunc(r.Mistakes, func(a, b Mistake) int { return int(b.Score - a.Score) })
 	return r
+}
+
+// sort puts the mistakes with the highest score first.
+func (r *Report) sort() {
+	slices.SortStableFunc(r.Mistakes, func(a, b Mistake) int { return int(b.Score - a.Score) })
 }
 
 func (r *Report) add(j *judged) {
@@ -301,7 +284,7 @@ func (r *Report) add(j *judged) {
 	for i := range r.At {
 		r.At[i].Matrix.count(j.spam, total >= r.At[i].Score)
 	}
-	if j.spam != (total >= r.Junk) && len(r.Mistakes) < maxMistakes {
+	if junk := total >= r.Junk; j.spam != junk && (junk && r.Whole.HamLost <= maxMistakes || !junk && r.Whole.SpamMissed <= maxMistakes) {
 		r.Mistakes = append(r.Mistakes, Mistake{Name: j.name, Spam: j.spam, Score: total, Why: why(j)})
 	}
 }

@@ -160,6 +160,34 @@ func TestWhatIsLearntAndJudgedIsSaid(t *testing.T) {
 	}
 }
 
+// However much spam was missed, each wanted message that was lost is named.
+func TestMistakesOfOneClassDoNotCrowdOutTheOther(t *testing.T) {
+	var mbox strings.Builder
+	for i := range maxMistakes + 5 {
+		fmt.Fprintf(&mbox, "From someone@example.com Thu Jan  1 00:00:00 2026\nFrom: anna@example.com\nSubject: kiln %d\n\nIt was cold.\n\n", i)
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"1-spam/all.mbox": mbox.String(),
+		"2-ham/lost":      "From: anna@example.com\nSubject: test\n\nXJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X\n",
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, err := Test(nil, []string{dir}, junk, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Whole.SpamMissed != maxMistakes+5 || len(r.Mistakes) != maxMistakes+1 || r.Mistakes[0].Name != "2-ham/lost" {
+		t.Errorf("%+v, %d mistakes, the first %+v", r.Whole, len(r.Mistakes), r.Mistakes[0])
+	}
+}
+
 func TestTwinsThatAreLearntFromAndJudgedAreSaid(t *testing.T) {
 	dir := letters(t)
 	for _, class := range []string{"ham", "spam"} {

@@ -48,45 +48,64 @@ var ErrUndated = errors.New("has no date, and cannot be told to be earlier or la
 var ErrUnlabelled = errors.New("neither \"ham\" nor \"spam\" is in the path; put the messages into folders of these names")
 
 // read reads all labelled messages of the paths.
-func read(engine *antispam.Engine, paths []string, o Options) ([]sample, error) {
-	var list []sample
+func read(engine *antispam.Engine, paths []string, o Options) (list []sample) {
+	each(engine, paths, o, func(s sample) { list = append(list, s) })
+	return list
+}
+
+// each calls on for each labelled message of the paths, one after the other, so that a collection needs no memory.
+func each(engine *antispam.Engine, paths []string, o Options, on func(s sample)) {
+	done := 0
 	for _, path := range paths {
 		for m, err := range corpus.Messages(path, corpus.Limits{}) {
+			var s sample
+			if err == nil {
+				s, err = readOne(engine, path, m, o)
+			}
 			if err != nil {
 				o.skip(err)
 				continue
 			}
-			spam, known := corpus.Label(m.Name)
-			if !known {
-				spam, known = corpus.LabelOfPath(path)
-			}
-			if !known {
-				o.skip(fmt.Errorf("%s: %w", m.Name, ErrUnlabelled))
-				continue
-			}
-			s, err := reduce(engine, m.Body, o)
-			if err != nil {
-				return nil, fmt.Errorf("%s: %w", m.Name, err)
-			}
-			s.name, s.spam, s.sum = m.Name, spam, sha256.Sum256(m.Body)
-			list = append(list, s)
-			if o.Progress != nil {
-				o.Progress(len(list))
+			on(s)
+			if done++; o.Progress != nil {
+				o.Progress(done)
 			}
 		}
 	}
-	return list, nil
+}
+
+func readOne(engine *antispam.Engine, path string, m corpus.Message, o Options) (sample, error) {
+	spam, known := corpus.Label(m.Name)
+	if !known {
+		spam, known = corpus.LabelOfPath(path)
+	}
+	if !known {
+		return sample{}, fmt.Errorf("%s: %w", m.Name, ErrUnlabelled)
+	}
+	s, err := reduce(engine, m.Body, o)
+	if err != nil {
+		return sample{}, fmt.Errorf("%s: %w", m.Name, err)
+	}
+	s.name, s.spam, s.sum = m.Name, spam, sha256.Sum256(m.Body)
+	return s, nil
+}
+
+// sums are messages, as they lie there.
+type sums map[[sha256.Size]byte]struct{}
+
+func sumsOf(samples []sample) sums {
+	known := make(sums, len(samples))
+	for i := range samples {
+		known[samples[i].sum] = struct{}{}
+	}
+	return known
 }
 
 // shared counts the samples that are among others, message for message.
-func shared(samples, others []sample) int {
-	known := make(map[[sha256.Size]byte]bool, len(others))
-	for i := range others {
-		known[others[i].sum] = true
-	}
-	n := 0
+func shared(samples, others []sample) (n int) {
+	known := sumsOf(others)
 	for i := range samples {
-		if known[samples[i].sum] {
+		if _, is := known[samples[i].sum]; is {
 			n++
 		}
 	}

@@ -13,12 +13,8 @@ import (
 // class from the second third, as somebody does who moves mail into Junk and out of it, and judges the last third for that
 // account.
 func Taught(paths []string, lessons int, junk verdict.Points, o Options) (*Report, error) {
-	classes, err := readByDate(paths, o)
-	if err != nil {
-		return nil, err
-	}
 	var train, lesson, test []sample
-	for _, class := range classes {
+	for _, class := range readByDate(paths, o) {
 		first, second := len(class)/3, 2*len(class)/3
 		if lessons > second-first {
 			return nil, fmt.Errorf("of %s there are %d in the second third, fewer than the %d that are to be taught; teach fewer, or give more messages",
@@ -32,7 +28,7 @@ func Taught(paths []string, lessons int, junk verdict.Points, o Options) (*Repor
 		return nil, err
 	}
 	account := teach(lesson)
-	r := newReport(judge(antispam.NewWithPrior(learn(train)), test, account), junk)
+	r := judge(newReport(junk), antispam.NewWithPrior(learn(train)), test, account)
 	r.Trained, r.Taught, r.Learnt = trained, account.totals, shared(test, slices.Concat(train, lesson))
 	return r, nil
 }
