@@ -29,7 +29,7 @@ func (c *command) spamEval() *cobra.Command {
 	e := evaluation{junk: "5"}
 	cmd := &cobra.Command{Use: "eval", Short: "Measure how well the built-in engine tells spam from wanted mail", Args: takes(0, 0),
 		Long: `Judges labelled messages and compares. They lie in folders, mbox files or archives (.tar.zst, .tar.gz) with "ham" or
-"spam" in the name of a folder. What is judged should not be learnt from; there are these ways:
+"spam" in the name of a folder, the innermost that has one. What is judged should not be learnt from; there are these ways:
 
   --test PATH               judge these, by the prior that the program carries
   --train PATH --test PATH  judge these, by words learnt from those

@@ -71,31 +71,39 @@ func MessagesFrom(in io.Reader, limits Limits) iter.Seq2[Message, error] {
 	}
 }
 
-// Label tells from a name whether the message is meant as spam or as ham: by the outermost folder or file whose name has
-// one of the words "spam", "junk" and "ham" in it, such as "easy_ham_2".
+// Label tells from a message's name whether it is meant as spam or as ham: by the innermost folder that says so, such as
+// "easy_ham_2", or else by its file. What holds it all often says both: "enron-spam/ham/0001".
 func Label(name string) (spam, known bool) {
-	for part := range strings.SplitSeq(name, "/") {
-		for word := range strings.FieldsFuncSeq(strings.ToLower(part), func(r rune) bool { return r < 'a' || r > 'z' }) {
-			switch word {
-			case "spam", "junk":
-				return true, true
-			case "ham":
-				return false, true
-			}
-		}
+	folder, file := path.Split(name)
+	if spam, known = LabelOfPath(folder); known {
+		return spam, known
 	}
-	return false, false
+	return labelOf(file)
 }
 
-// LabelOfPath tells from a path that somebody named, such as "spam-filter/easy_ham", what lies in there: by the last of its names
-// that [Label] knows. Those before it only lead there.
+// LabelOfPath tells from a path that somebody named, such as "spam-filter/easy_ham", what lies in there: by the last of its
+// names that says so. Those before it only lead there.
 func LabelOfPath(named string) (spam, known bool) {
 	for _, name := range slices.Backward(strings.Split(filepath.ToSlash(named), "/")) {
-		if spam, known = Label(name); known {
+		if spam, known = labelOf(name); known {
 			break
 		}
 	}
 	return spam, known
+}
+
+// labelOf tells from a single name: by the words "spam", "junk" and "ham" in it, unless it has words for both.
+func labelOf(name string) (spam, known bool) {
+	ham := false
+	for word := range strings.FieldsFuncSeq(strings.ToLower(name), func(r rune) bool { return r < 'a' || r > 'z' }) {
+		switch word {
+		case "spam", "junk":
+			spam = true
+		case "ham":
+			ham = true
+		}
+	}
+	return spam && !ham, spam != ham
 }
 
 // reading is one pass over a corpus.

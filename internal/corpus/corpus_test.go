@@ -205,7 +205,8 @@ func TestTheReadingEndsAtTheLimitAndWhenToldTo(t *testing.T) {
 
 func TestNamesTellTheClass(t *testing.T) {
 	for name, want := range map[string]string{
-		"ham/1": "ham", "easy_ham_2/0001.spam": "ham", "spam_2/x": "spam", "2009/Junk/x": "spam", "hamlet/x": "", "x": "", "spam.tar/ham/1": "spam",
+		"ham/1": "ham", "easy_ham_2/0001.spam": "ham", "spam_2/x": "spam", "2009/Junk/x": "spam", "hamlet/x": "", "x": "", "spam.tar/ham/1": "ham",
+		"enron-spam/ham/0001": "ham", "spam-and-ham/1": "", "spam-and-ham/spam/ham.1": "spam", "2010/ham.1": "ham", "ham/cur/1:2,S": "ham", "ham.mbox/17": "ham",
 	} {
 		spam, known := Label(name)
 		if got := map[[2]bool]string{{true, true}: "spam", {false, true}: "ham"}[[2]bool{spam, known}]; got != want {
