@@ -158,7 +158,7 @@ func parseLocal(s string) (local string, end int, err error) {
 	if end > maxLocal {
 		return "", 0, errLocalTooLong
 	}
-	if isASCII(local) {
+	if IsASCII(local) {
 		return local, end, nil
 	}
 	// RFC 6531 3.3 lets UTF-8 into atext and qtextSMTP; RFC 6532 3.1 asks for NFC.
@@ -227,7 +227,7 @@ func NormalizeDomain(s string) (string, error) {
 	if !utf8.ValidString(s) {
 		return "", errUTF8
 	}
-	if !isASCII(s) || hasALabel(s) {
+	if !IsASCII(s) || hasALabel(s) {
 		ascii, err := idna.Lookup.ToASCII(s)
 		if err != nil {
 			return "", errDomain
@@ -372,7 +372,7 @@ func (a Address) quoted() string {
 func (a Address) IsZero() bool { return a == Address{} }
 
 // NeedsUTF8 reports whether a can be sent only to a server with SMTPUTF8 (RFC 6531).
-func (a Address) NeedsUTF8() bool { return !isASCII(a.Local) }
+func (a Address) NeedsUTF8() bool { return !IsASCII(a.Local) }
 
 // Key is one string for all spellings of a mailbox of ours: without quoting and with the case of the local part folded.
 // Other servers may tell cases apart (RFC 5321 2.4), so it is for looking up, not for sending.
@@ -381,7 +381,7 @@ func (a Address) Key() string {
 }
 
 func foldLocal(s string) string {
-	if isASCII(s) {
+	if IsASCII(s) {
 		return strings.ToLower(s)
 	}
 	return norm.NFC.String(cases.Fold().String(s))
@@ -391,7 +391,8 @@ func isDotString(s string) bool {
 	return s != "" && s[0] != '.' && s[len(s)-1] != '.' && !strings.Contains(s, "..") && dotStringEnd(s) == len(s)
 }
 
-func isASCII(s string) bool {
+// IsASCII reports whether a text has no byte beyond ASCII.
+func IsASCII(s string) bool {
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
 			return false

@@ -72,7 +72,7 @@ func spelling(s string) (form string, ok bool) {
 		return r
 	}, s)
 	switch tooLong := address.TooLong(s); {
-	case tooLong && !isASCII(s):
+	case tooLong && !address.IsASCII(s):
 		return "", false
 	case tooLong: // no A-label is such a label
 	default:
@@ -84,5 +84,3 @@ func spelling(s string) (form string, ok bool) {
 	}
 	return strings.ToLower(strings.Trim(s, ".")), true
 }
-
-func isASCII(s string) bool { return strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 }) < 0 }

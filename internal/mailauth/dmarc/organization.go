@@ -43,7 +43,7 @@ func IsPublicSuffix(domain string) bool {
 // that the DNS can hold is one, whatever a registry would say of it, for a forged author's need not be registered.
 func Normalize(domain string) string {
 	domain = strings.TrimSuffix(domain, ".")
-	if !isASCII(domain) {
+	if !address.IsASCII(domain) {
 		if address.TooLong(domain) {
 			domain = strings.Map(visible, domain) // a reader may see another name in it
 		}
@@ -94,13 +94,4 @@ func isInNames(c byte) bool {
 		return false
 	}
 	return c > ' ' && c < 0x7f
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
 }

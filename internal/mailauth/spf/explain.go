@@ -1,5 +1,7 @@
 package spf
 
+import "postern/internal/address"
+
 // maxExplanation bounds what a domain can make us tell its senders, in bytes: a reply line of SMTP holds 512.
 const maxExplanation = 500
 
@@ -21,7 +23,7 @@ func (e *evaluation) explain(o outcome) string {
 		return ""
 	}
 	text := e.expand(m, o.domain)
-	if !isASCII(text) {
+	if !address.IsASCII(text) {
 		return ""
 	}
 	return printable(text, maxExplanation)

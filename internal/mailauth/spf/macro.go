@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"postern/internal/address"
 )
 
 // macroString is text with macros in it (RFC 7208 7.1).
@@ -172,7 +174,7 @@ func (e *evaluation) name(m macroString, domain string) (name string, ok bool) {
 		}
 		name = after
 	}
-	return name, isName(name) && isASCII(name)
+	return name, isName(name) && address.IsASCII(name)
 }
 
 // maxExpansion bounds an expanded string before it is cut; a name or an explanation is shorter.

@@ -117,7 +117,7 @@ func Check(ctx context.Context, r Resolver, q Query) Answer {
 // turned into A-labels (RFC 8616 4).
 func checkable(domain string) (string, bool) {
 	domain = strings.ToLower(strings.TrimSuffix(domain, "."))
-	if !isASCII(domain) {
+	if !address.IsASCII(domain) {
 		if address.TooLong(domain) {
 			return domain, false
 		}
@@ -138,15 +138,6 @@ func isName(name string) bool {
 	}
 	for label := range strings.SplitSeq(name, ".") {
 		if label == "" || len(label) > 63 {
-			return false
-		}
-	}
-	return true
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= 0x80 {
 			return false
 		}
 	}
