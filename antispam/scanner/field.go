@@ -30,11 +30,8 @@ func newField(name, value string) (f Field, wanted bool, err error) {
 	if value, err = oneLine(value); err != nil {
 		return f, false, lying("the field %s holds lines that are not its own", name)
 	}
-	return Field{name, encodeValue(value)}, len(name) > 2 && hasPrefixFold(name, "X-") && !hasPrefixFold(name, "X-Postern-"), nil
-}
-
-func hasPrefixFold(s, prefix string) bool {
-	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+	lower := strings.ToLower(name)
+	return Field{name, encodeValue(value)}, len(name) > 2 && strings.HasPrefix(lower, "x-") && !strings.HasPrefix(lower, "x-postern-"), nil
 }
 
 // add takes a field as long as there is room.
