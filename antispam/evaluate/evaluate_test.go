@@ -155,6 +155,9 @@ func TestWhatIsLearntAndJudgedIsSaid(t *testing.T) {
 	if _, err := Taught([]string{dir}, 5, junk, Options{}); err == nil || !strings.Contains(err.Error(), "ham there are 4") {
 		t.Errorf("five lessons of four: %v", err)
 	}
+	if _, err := Taught([]string{filepath.Join(dir, "ham")}, 1, junk, Options{}); err == nil || !strings.Contains(err.Error(), "spam there are 0") {
+		t.Errorf("a lesson of no spam: %v", err)
+	}
 	if _, err := Test(nil, []string{t.TempDir()}, junk, Options{}); err == nil {
 		t.Error("nothing is judged without an error")
 	}

@@ -14,11 +14,11 @@ import (
 // account.
 func Taught(paths []string, lessons int, junk verdict.Points, o Options) (*Report, error) {
 	var train, lesson, test []sample
-	for _, class := range readByDate(paths, o) {
+	for i, class := range readByDate(paths, o) {
 		first, second := len(class)/3, 2*len(class)/3
 		if lessons > second-first {
 			return nil, fmt.Errorf("of %s there are %d in the second third, fewer than the %d that are to be taught; teach fewer, or give more messages",
-				name(class), second-first, lessons)
+				[2]string{"ham", "spam"}[i], second-first, lessons)
 		}
 		train, test = append(train, class[:first]...), append(test, class[second:]...)
 		lesson = append(lesson, spread(class[first:second], lessons)...)
@@ -31,13 +31,6 @@ func Taught(paths []string, lessons int, junk verdict.Points, o Options) (*Repor
 	r := judge(newReport(junk), antispam.NewWithPrior(learn(train)), test, account)
 	r.Trained, r.Taught, r.Learnt = trained, account.totals, shared(test, slices.Concat(train, lesson))
 	return r, nil
-}
-
-func name(class []sample) string {
-	if len(class) > 0 && class[0].spam {
-		return "spam"
-	}
-	return "ham"
 }
 
 // spread chooses so many samples at even distances.
